@@ -1,0 +1,1 @@
+"""The denoising diffusion model. Tensors in, tensors out: no files, no rasters."""

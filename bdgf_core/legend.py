@@ -1,0 +1,91 @@
+"""The land-cover classes: values in the map, names and colours, carried label → model → map."""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class LandCoverClass:
+    """One class: its ``value`` in the class raster, its ``label`` in the training layer's class field
+    (as text), the ``name`` shown to people and the ``color`` as ``#rrggbb``."""
+
+    value: int
+    label: str
+    name: str
+    color: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value <= 65534:
+            raise InputError(f"Class value {self.value} does not fit a class raster; use 0 to 65534.")
+        if not re.fullmatch(r"#[0-9a-f]{6}", self.color):
+            raise InputError(f"Colour {self.color!r} of class {self.name!r} is not of the form #rrggbb.")
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        return int(self.color[1:3], 16), int(self.color[3:5], 16), int(self.color[5:7], 16)
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The classes in the order of the network's outputs; values are unique."""
+
+    classes: tuple[LandCoverClass, ...]
+
+    def __post_init__(self) -> None:
+        values = [c.value for c in self.classes]
+        if len(set(values)) != len(values):
+            raise InputError(f"Class values must be unique, got {values}.")
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        return tuple(c.value for c in self.classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.classes)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [{"value": c.value, "label": c.label, "name": c.name, "color": c.color} for c in self.classes]
+
+    @classmethod
+    def from_json(cls, items: Sequence[dict[str, Any]]) -> Legend:
+        return cls(tuple(LandCoverClass(int(i["value"]), str(i["label"]), str(i["name"]), str(i["color"])) for i in items))
+
+
+_WORDS = (  # the colours people expect, by words in the class name; first match wins
+    (r"water|river|lake|sea|ocean|wasser|eau|agua|acqua|水", "#3b7dd8"),
+    (r"snow|ice|glacier", "#dff3ff"),
+    (r"forest|tree|wood|wald|for[eê]t|bosque|bosco|林", "#1b7837"),
+    (r"shrub|bush|scrub", "#8c9a3e"),
+    (r"wetland|marsh|swamp|mangrove", "#5ab4a0"),
+    (r"grass|meadow|pasture|low plant|wiese|prairie", "#a6d96a"),
+    (r"crop|arable|agri|field|farm|acker", "#e6c84b"),
+    (r"soil|bare|sand|rock|beach|mudflat", "#c9a26b"),
+    (r"industr|commercial", "#9e5ab5"),
+    (r"road|asphalt|impervious|roof|paved", "#6b6b6b"),
+    (r"resident|urban|built|settle|city|stadt", "#d7301f"),
+    (r"\bland\b", "#b8a878"),
+)
+
+
+def default_colors(names: Sequence[str]) -> tuple[str, ...]:
+    """A distinct ``#rrggbb`` for each name: the colour its words suggest, else hues spread by the golden angle."""
+    colors: list[str] = []
+    hue = 0.07
+    for name in names:
+        color = next((c for words, c in _WORDS if re.search(words, name.lower())), None)
+        while color is None or color in colors:
+            hue = (hue + 0.61803398875) % 1.0
+            red, green, blue = colorsys.hsv_to_rgb(hue, 0.55 + 0.35 * (len(colors) % 2), 0.88 - 0.2 * (len(colors) % 3 == 2))
+            color = f"#{int(red * 255):02x}{int(green * 255):02x}{int(blue * 255):02x}"
+        colors.append(color)
+    return tuple(colors)

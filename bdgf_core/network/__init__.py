@@ -1,0 +1,1 @@
+"""The guided group network. Tensors in, tensors out: no files, no rasters."""

@@ -1,0 +1,1 @@
+"""From rasters and labels to training samples: band statistics, patches, splits."""
