@@ -6,8 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bdgf_core.accuracy import Accuracy, confusion_matrix
 from bdgf_core.errors import InputError
@@ -72,15 +70,14 @@ def test_bad_matrices_are_refused() -> None:
             Accuracy(matrix)
 
 
-@given(st.integers(1, 6), st.integers(0, 200), st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("classes, samples, seed", [(2, 30, 0), (6, 9, 1), (4, 200, 2), (3, 1, 3), (1, 5, 4)])
 def test_agrees_with_scikit_learn(classes: int, samples: int, seed: int) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(seed)
     reference, predicted = rng.integers(0, classes, (2, samples))
     matrix = confusion_matrix(reference, predicted, classes)
     assert matrix.sum() == samples
-    if samples:
-        assert (matrix == metrics.confusion_matrix(reference, predicted, labels=range(classes))).all()
-        kappa = Accuracy.of(matrix).kappa
-        if kappa is not None:
-            assert kappa == pytest.approx(metrics.cohen_kappa_score(reference, predicted))
+    assert (matrix == metrics.confusion_matrix(reference, predicted, labels=range(classes))).all()
+    kappa = Accuracy.of(matrix).kappa
+    if kappa is not None:
+        assert kappa == pytest.approx(metrics.cohen_kappa_score(reference, predicted))

@@ -1,0 +1,231 @@
+"""Model files (``.bdgf``): one safetensors file whose metadata says what it is and carries a JSON document.
+
+``__metadata__`` holds ``format`` "bdgf", ``version``, ``kind``, ``document`` (JSON text) and ``sha256`` of all bytes
+behind the header. A file is checked from its header before anything of the size that it claims is allocated, and holds no
+code. Reading the document alone needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Mapping, Optional
+
+from .errors import InputError, ModelFileError
+from .files import check_writable, write_whole
+
+if TYPE_CHECKING:
+    import torch
+
+EXTENSION = ".bdgf"
+KINDS = ("pretrained", "classifier")
+VERSION = 1
+_MAX_HEADER = 64 * 2**20
+_MAX_TENSORS = 100_000
+_MAX_DIMENSIONS = 8
+_ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model file holds: its ``kind``, its document and its tensors by name."""
+
+    kind: str
+    document: Document
+    tensors: dict[str, torch.Tensor]
+
+
+def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write a model file; it appears under ``path`` complete or not at all.
+
+    Raises :class:`InputError` for a path that cannot be written, :class:`ResourceError` where the disk is full and
+    :class:`ModelFileError` for a document that is no strict JSON.
+    """
+    from safetensors.torch import save
+
+    path = check_model_path(path)
+    if kind not in KINDS:
+        raise ModelFileError(f"A model file is one of {', '.join(KINDS)}, not {kind!r}.")
+    try:
+        text = json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"The model's description is no JSON ({error}); please report this.") from None
+    # cloned: safetensors refuses views that share memory
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    metadata = {"format": "bdgf", "version": str(VERSION), "kind": kind, "document": text}
+    _, body = _split(save(plain, metadata))
+    data = save(plain, {**metadata, "sha256": hashlib.sha256(body).hexdigest()})
+    head, _ = _split(data)
+    if len(head) > _MAX_HEADER:
+        raise ModelFileError(f"The model's description takes {len(head)} bytes, more than a model file may hold.")
+    write_whole(path, data)
+
+
+def load_model(path: Path | str, kind: Optional[str] = None) -> Model:
+    """Read a model file onto the CPU, with its checksum verified; ``kind`` says which one is wanted.
+
+    Raises :class:`ModelFileError` for any file that is not exactly what :func:`save_model` writes.
+    """
+    from safetensors.torch import load
+
+    path = Path(path)
+    with _open(path) as file:
+        header = _read_header(path, file)
+        if kind is not None and header.kind != kind:
+            raise ModelFileError(_WRONG_KIND[kind].format(path))
+        file.seek(0)
+        data = file.read()
+    if hashlib.sha256(memoryview(data)[header.start :]).hexdigest() != header.sha256:
+        raise _damaged(path, "its checksum does not match")
+    try:
+        tensors = load(data)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _damaged(path, str(error)) from None
+    return Model(header.kind, header.document, tensors)
+
+
+def read_document(path: Path | str) -> tuple[str, Document]:
+    """The kind and the document of a model file, without its tensors and without torch."""
+    header = read_header(path)
+    return header.kind, header.document
+
+
+def check_model_path(path: Path | str) -> Path:
+    """``path`` as a place where a model file can be written; verbs ask before any long work."""
+    path = Path(path)
+    if path.suffix != EXTENSION:
+        raise InputError(f"Model files end in {EXTENSION}; please rename {path.name!r}.")
+    return check_writable(path)
+
+
+@dataclass(frozen=True)
+class Header:
+    """A checked header: ``start`` is the offset of the tensor bytes, ``shapes`` are those of the tensors by name."""
+
+    kind: str
+    document: Document
+    sha256: str
+    start: int
+    shapes: dict[str, tuple[int, ...]]
+
+
+def read_header(path: Path | str) -> Header:
+    """The checked header of a model file, without torch."""
+    path = Path(path)
+    with _open(path) as file:
+        return _read_header(path, file)
+
+
+_WRONG_KIND = {
+    "pretrained": "{} holds a trained classifier; please give the file that pretraining wrote.",
+    "classifier": "{} holds a pretrained model without classes; please train a classifier from it first.",
+}
+
+
+def _open(path: Path) -> BinaryIO:
+    if not path.is_file():
+        raise ModelFileError(f"There is no model file {path}; please choose an existing one.")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ModelFileError(f"The model file {path} cannot be read ({error.strerror}).") from None
+
+
+def _read_header(path: Path, file: BinaryIO) -> Header:
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if size < 10 or length < 2 or length > min(_MAX_HEADER, size - 8):
+        raise _damaged(path, "it does not begin like a model file, or is cut off")
+    try:
+        header = _strict_json(file.read(length).decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise _damaged(path, "its header cannot be read") from None
+    metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("format") != "bdgf":
+        raise ModelFileError(f"{path} is not a BDGF model; please give a file that pretraining or training wrote.")
+    kind, document = _check_metadata(path, metadata)
+    shapes = _check_tensors(path, header, size - 8 - length)
+    return Header(kind, document, metadata["sha256"], 8 + length, shapes)
+
+
+def _check_metadata(path: Path, metadata: dict[str, Any]) -> tuple[str, Document]:
+    if any(not isinstance(metadata.get(key), str) for key in ("version", "kind", "document", "sha256")):
+        raise _damaged(path, "its description is incomplete")
+    version = metadata["version"]
+    if version != str(VERSION):
+        if version.isascii() and version.isdigit() and len(version) < 6 and int(version) > VERSION:
+            raise ModelFileError(f"{path} was written by a newer version of BDGF; please update the plugin.")
+        raise _damaged(path, "its version is unknown")
+    if metadata["kind"] not in KINDS:
+        raise _damaged(path, "its kind is unknown")
+    try:
+        document = _strict_json(metadata["document"])
+    except (ValueError, RecursionError):
+        raise _damaged(path, "its description cannot be read") from None
+    if not isinstance(document, dict):
+        raise _damaged(path, "its description cannot be read")
+    return metadata["kind"], document
+
+
+def _check_tensors(path: Path, entries: dict[str, Any], size: int) -> dict[str, tuple[int, ...]]:
+    """Shapes by name, once the tensors are known to fill the ``size`` bytes behind the header, each byte once."""
+    if len(entries) > _MAX_TENSORS:
+        raise _damaged(path, "it claims too many tensors")
+    spans, shapes = [], {}
+    for name, entry in entries.items():
+        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+            raise _damaged(path, f"tensor {name[:80]!r} is not described as it should be")
+        shape, offsets = entry["shape"], entry["data_offsets"]
+        if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2 or len(shape) > _MAX_DIMENSIONS:
+            raise _damaged(path, f"tensor {name[:80]!r} has no valid shape or place")
+        item = _ITEM_BYTES.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
+        if item is None or offsets[1] - offsets[0] != math.prod(shape) * item:
+            raise _damaged(path, f"tensor {name[:80]!r} does not have the size of its shape and type")
+        spans.append(offsets)
+        shapes[name] = tuple(shape)
+    end = 0
+    for low, high in sorted(spans):
+        if low != end:
+            raise _damaged(path, "its tensors overlap or leave gaps")
+        end = high
+    if end != size:
+        raise _damaged(path, "it is cut off or has something appended")
+    return shapes
+
+
+def _are_counts(values: object) -> bool:
+    return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**48 for value in values)
+
+
+def _strict_json(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    def finite(digits: str) -> float:
+        if math.isinf(number := float(digits)):
+            raise ValueError(f"{digits} is out of range")
+        return number
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(result := dict(pairs)) != len(pairs):
+            raise ValueError("a key stands twice")
+        return result
+
+    return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+
+
+def _damaged(path: Path, why: str) -> ModelFileError:
+    return ModelFileError(f"{path} is damaged or not a BDGF model: {why}; please write or copy it anew.")
+
+
+def _split(data: bytes) -> tuple[memoryview, memoryview]:
+    start = 8 + int.from_bytes(data[:8], "little")
+    return memoryview(data)[:start], memoryview(data)[start:]
