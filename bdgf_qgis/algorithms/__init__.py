@@ -1,0 +1,1 @@
+"""The provider's algorithms: one file each, over :mod:`.base`."""

@@ -1,0 +1,248 @@
+"""What the algorithms share: a job made of plain values on the main thread, an engine run in the background."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Optional, Sequence
+
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsRasterLayer,
+)
+from qgis.PyQt.QtGui import QIcon
+
+from bdgf_qgis import engine, interpreter, layers, model_header, settings
+from bdgf_qgis.translation import tr
+
+Parameters = dict[str, Any]
+
+PRESETS = ("quick", "standard", "paper")
+MODEL_FILTER = "BDGF model (*.bdgf)"
+DOCUMENTATION = "https://bdgf-for-qgis.example/docs/algorithms.html"
+_ICON = os.path.join(os.path.dirname(os.path.dirname(__file__)), "icon.svg")
+
+
+class BdgfAlgorithm(QgsProcessingAlgorithm):
+    """A subclass names itself, declares its parameters, and says how they become a job (:meth:`job`), what is
+    wrong with them (:meth:`refuse`) and what comes out (:meth:`outputs`)."""
+
+    verb = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._job: Parameters = {}
+
+    def job(self, parameters: Parameters, context: QgsProcessingContext) -> Parameters:
+        """The engine's job, of plain values only. Called on the main thread."""
+        raise NotImplementedError
+
+    def refuse(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        """Raise QgsProcessingException with a sentence for what can be seen to be wrong at once."""
+
+    def outputs(self, result: Parameters) -> Parameters:
+        """Processing's outputs out of the engine's result."""
+        raise NotImplementedError
+
+    def name(self) -> str:
+        return self.verb
+
+    def createInstance(self) -> BdgfAlgorithm:
+        return type(self)()
+
+    def icon(self) -> QIcon:
+        return QIcon(_ICON)
+
+    def svgIconPath(self) -> str:
+        return _ICON
+
+    def helpUrl(self) -> str:
+        return f"{DOCUMENTATION}#{self.name()}"
+
+    def canExecute(self) -> tuple[bool, str]:
+        try:
+            interpreter.find()
+        except QgsProcessingException as error:
+            return False, str(error)
+        return True, ""
+
+    def checkParameterValues(self, parameters: Parameters, context: QgsProcessingContext) -> tuple[bool, str]:
+        parameters = self._with_names(parameters)
+        ok, message = super().checkParameterValues(parameters, context)
+        if not ok:
+            return ok, message
+        try:
+            self.refuse(parameters, context)
+        except QgsProcessingException as error:
+            return False, str(error)
+        return True, ""
+
+    def prepareAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        parameters = self._with_names(parameters)
+        self.refuse(parameters, context)  # again: models and scripts come here without the check
+        self._job = self.job(parameters, context)
+        return True
+
+    def processAlgorithm(
+        self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Parameters:
+        return self.outputs(engine.run(self.verb, self._job, feedback))
+
+    def _with_names(self, parameters: Parameters) -> Parameters:
+        """Choices given by their number become the names that Processing checks for."""
+        named = dict(parameters)
+        for definition in self.parameterDefinitions():
+            value = parameters.get(definition.name())
+            if isinstance(definition, QgsProcessingParameterEnum) and str(value).isdigit():
+                named[definition.name()] = dict(enumerate(definition.options())).get(int(value), value)
+        return named
+
+    # What parameters become in a job
+
+    def raster(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> Optional[Parameters]:
+        """``{"path", "bands"}`` of the raster ``name`` and, where declared, of its band list ``name_BANDS``."""
+        layer = self.parameterAsRasterLayer(parameters, name, context)
+        if layer is None:
+            return None
+        bands = f"{name}_BANDS"
+        declared = self.parameterDefinition(bands) is not None
+        chosen = self.parameterAsInts(parameters, bands, context) if declared else []
+        return {"path": layers.raster_source(layer), "bands": chosen or None}
+
+    def optional_number(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> Optional[int]:
+        given = parameters.get(name) not in (None, "")
+        return self.parameterAsInt(parameters, name, context) if given else None
+
+    def memory_mb(self, parameters: Parameters, context: QgsProcessingContext) -> Optional[int]:
+        return self.optional_number(parameters, "MEMORY", context) or settings.memory_mb()
+
+    def optional_file(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> Optional[str]:
+        return self.parameterAsFileOutput(parameters, name, context) or None
+
+    # What is refused early
+
+    def refuse_rasters(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        spectral = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
+        second = self.parameterAsRasterLayer(parameters, "SECOND", context)
+        if spectral is None or (parameters.get("SECOND") and second is None):
+            name = "SPECTRAL" if spectral is None else "SECOND"
+            raise QgsProcessingException(
+                tr("{raster} cannot be opened as a raster; choose another file.", raster=parameters.get(name) or name)
+            )
+        for name, layer in (("SPECTRAL", spectral), ("SECOND", second)):
+            if layer is not None:
+                layers.raster_source(layer)
+                self._refuse_bands(parameters, f"{name}_BANDS", layer, context)
+        if second is not None and not layers.overlap(spectral, second, context):
+            raise QgsProcessingException(
+                tr(
+                    "The rasters {one} and {other} do not overlap; check their CRS.",
+                    one=spectral.name(),
+                    other=second.name(),
+                )
+            )
+
+    def _refuse_bands(
+        self, parameters: Parameters, name: str, layer: QgsRasterLayer, context: QgsProcessingContext
+    ) -> None:
+        if self.parameterDefinition(name) is None:
+            return
+        wrong = [b for b in self.parameterAsInts(parameters, name, context) if not 1 <= b <= layer.bandCount()]
+        if wrong:
+            raise QgsProcessingException(
+                tr(
+                    "{parameter} names band {band}, but the raster {raster} has the bands 1 to {count}.",
+                    parameter=name,
+                    band=wrong[0],
+                    raster=layer.name(),
+                    count=layer.bandCount(),
+                )
+            )
+
+    def refuse_model(self, path: str, kind: str, parameters: Parameters) -> None:
+        """``kind`` is "pretrained" or "classifier"."""
+        header = model_header.expect(path, kind)
+        if header.has_second != bool(parameters.get("SECOND")):
+            raise QgsProcessingException(
+                tr("The model {path} was made with a second raster: give one of the same sensor as SECOND.", path=path)
+                if header.has_second
+                else tr("The model {path} was made without a second raster: leave SECOND empty.", path=path)
+            )
+
+    def refuse_overwriting(self, outputs: Sequence[Optional[str]], inputs: Sequence[Optional[str]]) -> None:
+        """``outputs`` and ``inputs`` are paths, or None where there is none."""
+        taken = {_canonical(path) for path in inputs if path}
+        for path in filter(None, outputs):
+            if _canonical(path) in taken:
+                raise QgsProcessingException(
+                    tr("The output {path} is an input or another output too; choose another file name.", path=path)
+                )
+            taken.add(_canonical(path))
+
+
+def _canonical(path: str) -> str:
+    return os.path.normcase(os.path.realpath(path))
+
+
+# Parameters that several algorithms have
+
+
+def spectral() -> QgsProcessingParameterRasterLayer:
+    return QgsProcessingParameterRasterLayer("SPECTRAL", tr("Spectral raster (hyperspectral or multispectral)"))
+
+
+def second() -> QgsProcessingParameterRasterLayer:
+    return QgsProcessingParameterRasterLayer("SECOND", tr("Second raster (SAR, LiDAR, thermal …)"), optional=True)
+
+
+def bands(raster: str, description: str) -> QgsProcessingParameterBand:
+    return QgsProcessingParameterBand(
+        f"{raster}_BANDS", description, parentLayerParameterName=raster, optional=True, allowMultiple=True
+    )
+
+
+def choice(name: str, description: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
+    """Values are words, in scripts as in models, and never depend on their order."""
+    return QgsProcessingParameterEnum(name, description, list(options), defaultValue=default, usesStaticStrings=True)
+
+
+def preset() -> QgsProcessingParameterEnum:
+    return choice("PRESET", tr("Preset (quick: minutes on a laptop; paper: hours on a GPU)"), PRESETS, "quick")
+
+
+def seed() -> QgsProcessingParameterNumber:
+    return integer("SEED", tr("Random seed"), 0, maximum=2**31 - 1)
+
+
+def device() -> QgsProcessingParameterString:
+    return QgsProcessingParameterString(
+        "DEVICE", tr("Device (auto, cpu, cuda, cuda:0 …)"), defaultValue=settings.device()
+    )
+
+
+def memory() -> QgsProcessingParameterNumber:
+    return advanced(integer("MEMORY", tr("Memory limit in MB (empty: automatic)"), None, minimum=256))
+
+
+def integer(
+    name: str, description: str, default: Optional[int], *, minimum: int = 0, maximum: int = 10**9
+) -> QgsProcessingParameterNumber:
+    """A whole number; without a default it may be left out."""
+    return QgsProcessingParameterNumber(
+        name, description, QgsProcessingParameterNumber.Type.Integer, default, default is None, minimum, maximum
+    )
+
+
+def advanced(parameter: QgsProcessingParameterDefinition) -> Any:
+    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+    return parameter

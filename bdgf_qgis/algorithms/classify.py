@@ -1,0 +1,108 @@
+"""Classify: the map, with its names and colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+)
+
+from bdgf_qgis.styling import FileStyle
+from bdgf_qgis.translation import tr
+
+from . import base
+
+RASTERS = ("OUTPUT", "CONFIDENCE", "PROBABILITIES", "QUALITY")
+
+
+class ClassifyAlgorithm(base.BdgfAlgorithm):
+    verb = "classify"
+
+    def displayName(self) -> str:
+        return tr("3. Classify into a map")
+
+    def tags(self) -> list[str]:
+        return tr("land cover,map,predict,classification,confidence,probability,inference").split(",")
+
+    def shortHelpString(self) -> str:
+        return tr(
+            "<p>Makes the land-cover map. This is the last of three steps: <i>pretrain</i>, <i>train</i>, "
+            "<i>classify</i>.</p>"
+            "<p><b>Rasters</b>: of the sensors that the classifier was trained with; the scene may be a larger or "
+            "another one. Size does not matter to memory.</p>"
+            "<p><b>Least share of bands with data</b>: a pixel is mapped where each sensor has data in at least "
+            "this share of its bands; elsewhere the map has no data.</p>"
+            "<p><b>Land cover</b>: a GeoTIFF with names and colours of the classes inside, and in a .qml file "
+            "beside it.</p>"
+            "<p><b>Confidence</b>: the probability of the class on the map. <b>Probabilities</b>: a band for each "
+            "class. <b>Quality</b>: what was missing where.</p>"
+        )
+
+    def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
+        for parameter in (
+            QgsProcessingParameterFile("CLASSIFIER", tr("Classifier"), fileFilter=base.MODEL_FILTER),
+            base.spectral(),
+            base.second(),
+            base.device(),
+            QgsProcessingParameterNumber(
+                "MIN_DATA",
+                tr("Least share of bands with data"),
+                QgsProcessingParameterNumber.Type.Double,
+                0.5,
+                False,
+                0.0,
+                1.0,
+            ),
+            base.memory(),
+            QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
+        ):
+            self.addParameter(parameter)
+        for name, description in (
+            ("CONFIDENCE", tr("Confidence")),
+            ("PROBABILITIES", tr("Probabilities")),
+            ("QUALITY", tr("Quality")),
+        ):
+            self.addParameter(
+                QgsProcessingParameterRasterDestination(name, description, optional=True, createByDefault=False)
+            )
+
+    def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
+        self.refuse_model(self.parameterAsFile(parameters, "CLASSIFIER", context), "classifier", parameters)
+        self.refuse_rasters(parameters, context)
+
+    def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
+        spectral, second = (self.raster(parameters, name, context) for name in ("SPECTRAL", "SECOND"))
+        self._destinations = {name: self.parameterAsOutputLayer(parameters, name, context) or None for name in RASTERS}
+        for path in filter(None, self._destinations.values()):
+            if not path.lower().endswith((".tif", ".tiff")):
+                raise QgsProcessingException(
+                    tr("The output {path} is no GeoTIFF; choose a file name that ends in .tif.", path=path)
+                )
+        inputs = [source["path"] for source in (spectral, second) if source]
+        self.refuse_overwriting(list(self._destinations.values()), inputs)
+        return {
+            "classifier": self.parameterAsFile(parameters, "CLASSIFIER", context),
+            "spectral": spectral,
+            "second": second,
+            "device": self.parameterAsString(parameters, "DEVICE", context),
+            "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
+            "memory_mb": self.memory_mb(parameters, context),
+            **{name.lower(): path for name, path in self._destinations.items()},
+        }
+
+    def outputs(self, result: base.Parameters) -> base.Parameters:
+        self._classes = result.get("classes") or []
+        return {name: path for name, path in self._destinations.items() if path}
+
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        for name, path in self._destinations.items():
+            if path and context.willLoadLayerOnCompletion(path):
+                style = FileStyle(self._classes if name == "OUTPUT" else ())
+                context.layerToLoadOnCompletionDetails(path).setPostProcessor(style)
+        return {}

@@ -1,0 +1,120 @@
+"""Train: a classifier learns the classes from polygons or points."""
+
+from __future__ import annotations
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+)
+
+from bdgf_qgis import layers
+from bdgf_qgis.translation import tr
+
+from . import base
+
+VALIDATIONS = ("polygon", "random", "none")
+
+
+class TrainAlgorithm(base.BdgfAlgorithm):
+    verb = "train"
+
+    def displayName(self) -> str:
+        return tr("2. Train a classifier")
+
+    def tags(self) -> list[str]:
+        return tr("supervised,classification,land cover,polygons,labels,accuracy,validation,deep learning").split(",")
+
+    def shortHelpString(self) -> str:
+        return tr(
+            "<p>A classifier learns your classes from polygons or points, guided by the pretrained model. This is "
+            "the second of three steps: <i>pretrain</i>, <i>train</i>, <i>classify</i>.</p>"
+            "<p><b>Rasters</b>: the same as in pretraining, or others of the same sensors. The bands are those "
+            "chosen there.</p>"
+            "<p><b>Training layer</b> and <b>Class field</b>: polygons or points in any coordinate reference "
+            "system; the field holds text or numbers. Style the layer by categories of this field, and its names "
+            "and colours go into the model and the map. Filters, edits not yet saved and <i>selected features "
+            "only</i> are respected.</p>"
+            "<p><b>Training pixels for each class</b>: 0 takes all; 50 to 100 evenly chosen ones are often "
+            "enough.</p>"
+            "<p><b>Validation</b>: <i>polygon</i> keeps whole polygons apart, with a gap, and gives the honest "
+            "figure; <i>random</i> keeps pixels apart and is optimistic, since their neighbours were trained on; "
+            "<i>none</i> is fastest. The final classifier learns from all labels in every case.</p>"
+            "<p><b>Report</b>: accuracy by class, the confusion matrix and how they were found, as HTML.</p>"
+        )
+
+    def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
+        geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
+        for parameter in (
+            QgsProcessingParameterFile("PRETRAINED", tr("Pretrained model"), fileFilter=base.MODEL_FILTER),
+            base.spectral(),
+            base.second(),
+            QgsProcessingParameterFeatureSource("LABELS", tr("Training layer (polygons or points)"), geometries),
+            QgsProcessingParameterField("CLASS_FIELD", tr("Class field"), parentLayerParameterName="LABELS"),
+            base.integer("SAMPLES_PER_CLASS", tr("Training pixels for each class (0: all)"), 0),
+            base.choice("VALIDATION", tr("Validation"), VALIDATIONS, "polygon"),
+            base.preset(),
+            base.seed(),
+            base.device(),
+            base.advanced(base.integer("EPOCHS", tr("Epochs (empty: as the preset says)"), None, minimum=1)),
+            base.advanced(base.integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1)),
+            base.memory(),
+            QgsProcessingParameterFileDestination("OUTPUT", tr("Classifier"), base.MODEL_FILTER),
+            QgsProcessingParameterFileDestination(
+                "REPORT", tr("Accuracy report"), "HTML (*.html)", optional=True, createByDefault=True
+            ),
+        ):
+            self.addParameter(parameter)
+        for name, description in (
+            ("OVERALL_ACCURACY", tr("Overall accuracy (0 to 1)")),
+            ("AVERAGE_ACCURACY", tr("Average accuracy (0 to 1)")),
+            ("KAPPA", tr("Kappa")),
+        ):
+            self.addOutput(QgsProcessingOutputNumber(name, description))
+
+    def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
+        pretrained = self.parameterAsFile(parameters, "PRETRAINED", context)
+        self.refuse_model(pretrained, "pretrained", parameters)
+        self.refuse_rasters(parameters, context)
+        spectral = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
+        labels = self.parameterAsSource(parameters, "LABELS", context)
+        if labels is not None and not layers.overlap(spectral, labels, context):
+            raise QgsProcessingException(
+                tr(
+                    "The training layer {labels} does not overlap the raster {raster}; check their CRS.",
+                    labels=labels.sourceName(),
+                    raster=spectral.name(),
+                )
+            )
+        outputs = [self.optional_file(parameters, name, context) for name in ("OUTPUT", "REPORT")]
+        self.refuse_overwriting(outputs, [pretrained])
+
+    def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
+        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
+        return {
+            "pretrained": self.parameterAsFile(parameters, "PRETRAINED", context),
+            "spectral": self.raster(parameters, "SPECTRAL", context),
+            "second": self.raster(parameters, "SECOND", context),
+            "labels": layers.label_source(self, parameters, context, name="LABELS", field=field),
+            "samples_per_class": self.parameterAsInt(parameters, "SAMPLES_PER_CLASS", context),
+            "validation": self.parameterAsEnumString(parameters, "VALIDATION", context),
+            "preset": self.parameterAsEnumString(parameters, "PRESET", context),
+            "seed": self.parameterAsInt(parameters, "SEED", context),
+            "device": self.parameterAsString(parameters, "DEVICE", context),
+            "epochs": self.optional_number(parameters, "EPOCHS", context),
+            "minimum_pixels": self.parameterAsInt(parameters, "MINIMUM_PIXELS", context),
+            "memory_mb": self.memory_mb(parameters, context),
+            "output": self.parameterAsFileOutput(parameters, "OUTPUT", context),
+            "report": self.optional_file(parameters, "REPORT", context),
+        }
+
+    def outputs(self, result: base.Parameters) -> base.Parameters:
+        outputs = {"OUTPUT": result["output"], "REPORT": result.get("report")}
+        for name in ("overall_accuracy", "average_accuracy", "kappa"):
+            outputs[name.upper()] = result.get(name)
+        return outputs

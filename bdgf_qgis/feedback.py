@@ -1,0 +1,67 @@
+"""The engine's events, told in Processing's words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Optional
+
+from qgis.core import QgsProcessingException, QgsProcessingFeedback
+
+from .translation import tr
+
+_HEARTBEAT_S = 0.5
+_ETA_EVERY_S = 15.0
+
+
+class EventFeedback:
+    """Passes events on to ``feedback``. Progress never goes back, and is renewed while the engine is silent."""
+
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
+        self._feedback = feedback
+        self._percent = 0.0
+        self._beat_at = self._eta_at = 0.0
+        self._eta_text = ""
+        self.result: Optional[dict[str, Any]] = None
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Raises QgsProcessingException for an error event, with the engine's sentence as it stands."""
+        kind, text = event.get("event"), str(event.get("text", ""))
+        if kind == "progress":
+            self._percent = max(self._percent, min(100.0, 100.0 * float(event.get("fraction") or 0.0)))
+            self._renew()
+            self._tell_eta(event.get("eta_s"))
+        elif kind == "message":
+            self._feedback.pushInfo(text)
+        elif kind == "warning":
+            self._feedback.pushWarning(text)
+        elif kind == "error":
+            raise QgsProcessingException(text or tr("The engine failed without saying why."))
+        elif kind == "result":
+            self.result = event
+
+    def heartbeat(self) -> None:
+        """To be called often: qgis_process notices an interrupt only when the progress changes."""
+        if time.monotonic() - self._beat_at >= _HEARTBEAT_S:
+            self._percent = min(self._percent + 1e-6, 100.0)
+            self._renew()
+
+    def _renew(self) -> None:
+        self._beat_at = time.monotonic()
+        self._feedback.setProgress(self._percent)
+
+    def _tell_eta(self, seconds: Optional[float]) -> None:
+        if seconds is None or time.monotonic() - self._eta_at < _ETA_EVERY_S:
+            return
+        text = _remaining(float(seconds))
+        if text != self._eta_text:  # the dialog writes every progress text into its log
+            self._eta_at, self._eta_text = time.monotonic(), text
+            self._feedback.setProgressText(text)
+
+
+def _remaining(seconds: float) -> str:
+    if seconds < 60:
+        return tr("Less than a minute left")
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return tr("About {minutes} min left", minutes=minutes if minutes < 10 else 5 * round(minutes / 5))
+    return tr("About {hours} h left", hours=f"{minutes / 60:.1f}")

@@ -1,0 +1,52 @@
+"""The Processing provider ``bdgf``."""
+
+from __future__ import annotations
+
+import os
+
+from qgis.core import QgsProcessingProvider
+from qgis.PyQt.QtGui import QIcon
+
+from . import settings
+from .algorithms.classify import ClassifyAlgorithm
+from .algorithms.modelinfo import ModelInfoAlgorithm
+from .algorithms.pretrain import PretrainAlgorithm
+from .algorithms.train import TrainAlgorithm
+from .translation import tr
+
+ICON = os.path.join(os.path.dirname(__file__), "icon.svg")
+
+
+class BdgfProvider(QgsProcessingProvider):
+    def id(self) -> str:
+        return "bdgf"
+
+    def name(self) -> str:
+        return "BDGF"
+
+    def longName(self) -> str:
+        return tr("BDGF land-cover mapping")
+
+    def icon(self) -> QIcon:
+        return QIcon(ICON)
+
+    def svgIconPath(self) -> str:
+        return ICON
+
+    def load(self) -> bool:
+        settings.register(self.name(), self.icon())
+        self.refreshAlgorithms()
+        return True
+
+    def unload(self) -> None:
+        settings.unregister()
+
+    def loadAlgorithms(self) -> None:
+        for algorithm in (PretrainAlgorithm, TrainAlgorithm, ClassifyAlgorithm, ModelInfoAlgorithm):
+            self.addAlgorithm(algorithm())
+
+    def supportedOutputRasterLayerExtensions(self) -> list[str]:
+        return ["tif"]
+
+    def defaultRasterFileExtension(self, hasRasters: bool = True) -> str:
+        return "tif"

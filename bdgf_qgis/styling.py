@@ -1,0 +1,68 @@
+"""Names and colours of classes: out of a layer's style, and onto the map."""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence
+
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsMapLayer,
+    QgsPalettedRasterRenderer,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor
+
+
+def classes_of(layer: QgsVectorLayer, field: str) -> Optional[list[dict[str, str]]]:
+    """The classes that the layer's categories by ``field`` show, each with label (the field's value as text),
+    name and colour; else None. Belongs to the layer's thread."""
+    renderer = layer.renderer()
+    if not isinstance(renderer, QgsCategorizedSymbolRenderer) or renderer.classAttribute().strip('"') != field:
+        return None
+    classes = []
+    for category in renderer.categories():
+        grouped = category.value() if isinstance(category.value(), list) else [category.value()]
+        for label in (as_label(value) for value in grouped):
+            if label:  # the category of all other values has none
+                name = category.label() if category.label() and len(grouped) == 1 else label
+                classes.append({"label": label, "name": name, "color": category.symbol().color().name()})
+    return classes or None
+
+
+def as_label(value: Any) -> str:
+    """A field's value as text: whole numbers without decimals, nothing as ''."""
+    if value is None or str(value) == "NULL":
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+class FileStyle(QgsProcessingLayerPostProcessorInterface):
+    """Gives a loaded raster the style that lies beside its file, and makes sure of the classes' names and colours."""
+
+    _kept: list[FileStyle] = []  # Processing keeps no reference of its own
+
+    def __init__(self, classes: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__()
+        self._classes = classes
+        self._kept.append(self)
+
+    def postProcessLayer(
+        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        self._kept.remove(self)
+        if not isinstance(layer, QgsRasterLayer):
+            return
+        layer.loadDefaultStyle()
+        if self._classes:
+            layer.setRenderer(paletted(layer, self._classes))
+        layer.triggerRepaint()
+
+
+def paletted(layer: QgsRasterLayer, classes: Sequence[dict[str, Any]]) -> QgsPalettedRasterRenderer:
+    """A renderer for classes of the form ``{"value", "name", "color"}``."""
+    entries = [QgsPalettedRasterRenderer.Class(c["value"], QColor(c["color"]), c["name"]) for c in classes]
+    return QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries)

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Build dist/bdgf_qgis.zip for the QGIS plugin repository.
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+stage="$(mktemp -d)"
+trap 'rm -rf "$stage"' EXIT
+
+if command -v lrelease > /dev/null && compgen -G "$root/i18n/*.ts" > /dev/null; then
+  lrelease -silent "$root"/i18n/*.ts
+fi
+bash "$root/scripts/dev_plugin.sh" --copy "$stage" > /dev/null
+find "$stage" -name __pycache__ -type d -prune -exec rm -rf {} +
+mkdir -p "$root/dist"
+rm -f "$root/dist/bdgf_qgis.zip"
+python3 - "$stage" "$root/dist/bdgf_qgis.zip" <<'PYTHON'
+import pathlib, sys, zipfile
+
+stage, target = map(pathlib.Path, sys.argv[1:])
+with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    for path in sorted(p for p in stage.rglob("*") if p.is_file()):
+        entry = zipfile.ZipInfo(path.relative_to(stage).as_posix(), (1980, 1, 1, 0, 0, 0))
+        entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+        archive.writestr(entry, path.read_bytes())
+PYTHON
+echo "$root/dist/bdgf_qgis.zip"
