@@ -1,0 +1,183 @@
+"""The selective scan on a CPU, in plain torch: chunks of the batch whose state stays in the cache, on Python threads.
+
+    B  batch (b: of a chunk)      L  sequence length      D  channels (d_inner)      N  states a channel (d_state)
+
+A state is kept as (b, N, D), the long axis innermost, and exp(x) is computed as exp2(x log2 e), as in mamba-ssm's
+kernel: torch vectorises exp2 better.
+
+Nothing of size B L N D is ever held: the backward pass computes the states of a chunk anew. Python threads instead of
+OpenMP: the single operations are small, and OpenMP's barriers between them stall whenever a core is shared. The
+arithmetic of a sample does not depend on its chunk, so the forward pass is bitwise the same for any chunking.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from bdgf_core.network.scan_sequential import Operands
+
+FORWARD_STATE = 2**17  # elements of h in a chunk: large enough to hide Python, small enough for the caches
+BACKWARD_STATE = 2**16  # the backward pass holds L times as many
+
+
+def pooled_scan(operands: Operands, *, delta_softplus: bool, chunk: Optional[int] = None) -> Tensor:
+    """-> (B, L, D), differentiable once. ``chunk``: the samples worked on at a time (default: by the cache)."""
+    y: Tensor = _PooledScan.apply(delta_softplus, chunk, *operands)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _PooledScan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, softplus: bool, chunk: Optional[int], *tensors: Tensor) -> Tensor:
+        operands = Operands(*tensors)
+        u, A = operands.u, operands.A
+        result = torch.empty(u.shape, dtype=u.dtype, device=u.device)
+
+        def work(part: slice) -> None:
+            x = _chunk(operands, part)
+            y = _recur(x.step_sizes(softplus), x, None)  # (L, b, D)
+            if x.D is not None:
+                y.addcmul_(x.u, x.D)
+            if x.z is not None:
+                y.mul_(F.silu(x.z))
+            result[part] = y.transpose(0, 1)
+
+        _each_chunk(work, u, chunk or FORWARD_STATE // A.numel())
+        ctx.save_for_backward(*tensors)
+        ctx.softplus, ctx.chunk = softplus, chunk
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_result: Tensor) -> tuple[Optional[Tensor], ...]:
+        operands = Operands(*ctx.saved_tensors)
+        per_sample = {name: torch.empty_like(getattr(operands, name), memory_format=torch.contiguous_format)
+                      for name in ("u", "delta", "B", "C", "z") if getattr(operands, name) is not None}  # fmt: skip
+        shared = [name for name in ("A", "D", "delta_bias") if getattr(operands, name) is not None]
+        shares: dict[int, list[Tensor]] = {}  # each chunk's part of the gradients of what all samples share
+
+        def work(part: slice) -> None:
+            x = _chunk(operands, part)
+            grads = _chunk_gradients(x, grad_result[part].transpose(0, 1).contiguous(), ctx.softplus)
+            for name, out in per_sample.items():
+                out[part] = grads[name].transpose(0, 1)
+            shares[part.start] = [grads[name] for name in shared]
+
+        _each_chunk(work, operands.u, ctx.chunk or BACKWARD_STATE // operands.A.numel())
+        in_order = [shares[start] for start in sorted(shares)]  # so that the threads' order cannot reach the sums
+        totals = (torch.stack(parts).sum(0) for parts in zip(*in_order))
+        grads = {**per_sample, **dict(zip(shared, totals))}
+        return (None, None, *(grads.get(name) for name in Operands._fields))
+
+
+def _chunk(operands: Operands, part: slice) -> Operands:
+    """The samples of a chunk, time first and dense: u, delta, z (L, b, D), B, C (L, b, N)."""
+
+    def by_time(x: Tensor) -> Tensor:
+        return x[part].transpose(0, 1).contiguous()
+
+    u, delta, A, B, C, D, z, delta_bias = operands
+    return Operands(
+        by_time(u), by_time(delta), A, by_time(B), by_time(C), D, None if z is None else by_time(z), delta_bias
+    )
+
+
+def _chunk_gradients(x: Operands, grad: Tensor, softplus: bool) -> dict[str, Tensor]:
+    """The gradients of every operand of a chunk, time first, from ``grad`` (L, b, D), that of its result."""
+    delta = x.step_sizes(softplus)
+    h = grad.new_empty((*grad.shape[:2], *x.A.t().shape))  # (L, b, N, D)
+    y = _recur(delta, x, h)
+    grads = {}
+    if x.z is not None:
+        y = y if x.D is None else y.addcmul_(x.u, x.D)
+        gate = torch.sigmoid(x.z)
+        grads["z"] = (1 - gate).mul_(x.z).add_(1).mul_(gate).mul_(y).mul_(grad)  # SiLU'(z) y
+        grad = gate.mul_(x.z).mul_(grad)
+    grad_drive, grad_delta, grads["A"], grads["B"], grads["C"] = _recur_back(delta, x, h, grad)
+    grads["u"] = grad_drive * delta
+    grads["delta"] = grad_delta.addcmul_(grad_drive, x.u)
+    if x.D is not None:
+        grads["u"].addcmul_(grad, x.D)
+        grads["D"] = (grad * x.u).sum((0, 1))
+    if softplus:
+        grads["delta"].mul_(-torch.expm1(-delta))  # the slope of softplus, by its value
+    if x.delta_bias is not None:
+        grads["delta_bias"] = grads["delta"].sum((0, 1))
+    return grads
+
+
+def _recur(delta: Tensor, x: Operands, states: Optional[Tensor]) -> Tensor:
+    """-> C h (L, b, D); every state is left in ``states`` (L, b, N, D) where that is given."""
+    rates = x.A.t() * math.log2(math.e)  # (N, D)
+    rates = rates.contiguous()
+    y = torch.empty_like(delta)
+    decay = y.new_empty((y.shape[1], *rates.shape))  # (b, N, D)
+    h = torch.zeros_like(decay)
+    times, drive = delta.unsqueeze(2), (delta * x.u).unsqueeze(2)  # (L, b, 1, D)
+    steps = zip(times, drive, x.B.unsqueeze(3), x.C.unsqueeze(2), y.unsqueeze(2))
+    for t, (delta_t, drive_t, B_t, C_t, y_t) in enumerate(steps):
+        torch.mul(delta_t, rates, out=decay)
+        torch.exp2(decay, out=decay)
+        h = torch.mul(decay, h, out=h if states is None else states[t])
+        h.addcmul_(drive_t, B_t)
+        torch.bmm(C_t, h, out=y_t)
+    return y
+
+
+def _recur_back(delta: Tensor, x: Operands, h: Tensor, grad_y: Tensor) -> tuple[Tensor, ...]:
+    """-> the gradients of delta u and delta (in the decay), (L, b, D), of A (D, N), and of B and C (L, b, N).
+
+    g is the gradient of h_t: grad_y_t C_t + exp(delta_{t+1} A) g_{t+1}.
+    """
+    A = x.A.t().contiguous()  # (N, D)
+    rates = A * math.log2(math.e)
+    drive = delta * x.u
+    decay = torch.empty_like(h[0])  # (b, N, D)
+    g, grad_A = torch.zeros_like(decay), torch.zeros_like(decay)
+    grad_drive, grad_delta, grad_B, grad_C = (torch.zeros_like(v) for v in (delta, delta, x.B, x.C))
+    for t in reversed(range(len(h))):
+        drive_t, grad_t = drive[t].unsqueeze(2), grad_y[t].unsqueeze(2)  # (b, D, 1)
+        g.addcmul_(grad_y[t].unsqueeze(1), x.C[t].unsqueeze(2))
+        torch.bmm(h[t], grad_t, out=grad_C[t].unsqueeze(2))
+        torch.bmm(g, drive_t, out=grad_B[t].unsqueeze(2))
+        torch.bmm(x.B[t].unsqueeze(1), g, out=grad_drive[t].unsqueeze(1))
+        if t == 0:  # the state before the first step is zero
+            break
+        torch.mul(delta[t].unsqueeze(1), rates, out=decay)
+        torch.exp2(decay, out=decay)
+        g.mul_(decay)
+        product = torch.mul(g, h[t - 1], out=decay)  # the gradient of delta_t A
+        grad_A.addcmul_(product, delta[t].unsqueeze(1))
+        torch.sum(product.mul_(A), 1, out=grad_delta[t])
+    return grad_drive, grad_delta, grad_A.sum(0).t(), grad_B, grad_C
+
+
+def _each_chunk(work: Callable[[slice], None], like: Tensor, size: int) -> None:
+    """Call ``work`` for slices of the batch, on as many threads as torch may use, with one intra-op thread in each."""
+    batch, threads = like.shape[0], torch.get_num_threads()
+    if like.is_cuda:
+        size, threads = batch, 1
+    size = max(1, min(size, -(-batch // threads)))
+    parts = [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
+    inference = torch.is_inference_mode_enabled()
+
+    def call(part: slice) -> None:  # grad mode and autocast belong to a thread: enter them in each
+        with torch.inference_mode(inference), torch.no_grad(), torch.autocast(like.device.type, enabled=False):
+            work(part)
+
+    if min(threads, len(parts)) == 1:
+        for part in parts:
+            call(part)
+        return
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            list(pool.map(call, parts))
+        finally:
+            torch.set_num_threads(threads)  # the workers' 1 is also what any later thread would start with
