@@ -1,1 +1,1 @@
-"""Rasters and labels as they come: any GDAL source in, numpy arrays on one grid out. No torch here."""
+"""Rasters and label layers in and out: grids, windows, warping, rasterizing, writing. NumPy and GDAL, no torch."""

@@ -1,0 +1,70 @@
+"""Opening rasters: one clear sentence for everything that cannot be used."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Union
+
+from osgeo import gdal
+
+from bdgf_core.errors import InputError
+
+from .gdal_errors import gdal_raises
+
+
+def open_raster(path: Union[str, Path]) -> gdal.Dataset:
+    """A GDAL raster source (file, ``/vsi…``, subdataset or connection string), opened for reading.
+
+    Raises InputError where it is missing, unreadable, no raster, has no bands or holds complex numbers.
+    """
+    text = os.fspath(path)
+    with gdal_raises() as failures:
+        try:
+            dataset = gdal.OpenEx(text, gdal.OF_RASTER | gdal.OF_READONLY)
+        except RuntimeError:
+            dataset = None
+        if dataset is None:
+            raise InputError(_why_not(text, failures))
+        if dataset.RasterCount == 0:
+            raise InputError(_why_empty(text, dataset))
+        for number in range(1, dataset.RasterCount + 1):
+            kind = dataset.GetRasterBand(number).DataType
+            if gdal.DataTypeIsComplex(kind):
+                raise InputError(
+                    f"Band {number} of {text} holds complex numbers ({gdal.GetDataTypeName(kind)}); "
+                    "convert it to intensity or amplitude first."
+                )
+    return dataset
+
+
+def is_local(text: str) -> bool:
+    """Whether it is the path of a file rather than a connection string or one of GDAL's virtual files."""
+    return not text.startswith("/vsi") and ":" not in re.sub(r"^[A-Za-z]:[\\/]", "", text)
+
+
+def _why_not(text: str, failures: list[str]) -> str:
+    local = is_local(text)
+    if not text:
+        return "No raster was given; choose one."
+    if local and not os.path.exists(text):
+        return f"The raster {text} does not exist; check the path."
+    if local and os.path.isfile(text) and not os.access(text, os.R_OK):
+        return f"The raster {text} cannot be read for want of permission; change its permissions or copy it."
+    try:
+        vector = gdal.OpenEx(text, gdal.OF_VECTOR | gdal.OF_READONLY)
+    except RuntimeError:
+        vector = None
+    if vector is not None:
+        return f"{text} holds vector data, not a raster; choose a raster here."
+    reason = f" ({failures[0].rstrip('.')})" if failures else ""
+    return f"{text} cannot be read as a raster{reason}; choose a raster in a format that GDAL knows."
+
+
+def _why_empty(text: str, dataset: gdal.Dataset) -> str:
+    subdatasets = [name for name, _ in dataset.GetSubDatasets()]
+    if subdatasets:
+        shown = ", ".join(subdatasets[:5]) + (", …" if len(subdatasets) > 5 else "")
+        return f"{text} is a container of {len(subdatasets)} rasters; name one of them instead: {shown}"
+    return f"The raster {text} has no bands; choose another one."

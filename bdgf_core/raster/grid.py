@@ -1,0 +1,113 @@
+"""The pixel grid that every raster and label of a job is brought onto."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import gdal, osr
+
+from bdgf_core.errors import InputError
+
+from .dataset import open_raster
+from .gdal_errors import gdal_raises
+from .window import Window
+
+Affine = tuple[float, float, float, float, float, float]
+
+_PLAIN = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+# QGIS draws a raster without georeference downwards from y = 0; labels digitised on it have these coordinates.
+_UNREFERENCED = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+_ALIGNED = 0.01  # pixels; smaller shifts between two grids are rounding, not resampling
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A raster's CRS (WKT, empty where it has none), GDAL geotransform (CRS units, any orientation) and size in
+    pixels. Raises InputError where the geotransform cannot be inverted or the size is empty."""
+
+    crs_wkt: str
+    geotransform: Affine
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise InputError(f"A raster of {self.width} x {self.height} pixels is empty; choose another one.")
+        _, a, b, _, d, e = self.geotransform
+        if not np.isfinite(self.geotransform).all() or a * e - b * d == 0:
+            raise InputError(f"The geotransform {self.geotransform} is degenerate; georeference the raster anew.")
+
+    @classmethod
+    def of(cls, source: Union[str, Path, gdal.Dataset]) -> Grid:
+        """The grid of a raster, by its path or open dataset. Raises InputError where it cannot be opened."""
+        dataset = source if isinstance(source, gdal.Dataset) else open_raster(source)
+        with gdal_raises():
+            geotransform = dataset.GetGeoTransform(can_return_null=True)
+            crs = dataset.GetSpatialRef()
+            wkt = "" if crs is None or crs.IsLocal() else crs.ExportToWkt(["FORMAT=WKT2_2019"])
+        if geotransform is None or tuple(geotransform) == _PLAIN:
+            geotransform = _UNREFERENCED
+        return cls(wkt, tuple(geotransform), dataset.RasterYSize, dataset.RasterXSize)
+
+    @property
+    def window(self) -> Window:
+        """The whole grid."""
+        return Window(0, 0, self.height, self.width)
+
+    @property
+    def is_georeferenced(self) -> bool:
+        return self.geotransform not in (_PLAIN, _UNREFERENCED)
+
+    @property
+    def crs(self) -> osr.SpatialReference | None:
+        """The CRS with x = easting or longitude first, whatever its authority says; None without one."""
+        return crs_of(self.crs_wkt)
+
+    def to_world(self, cols: NDArray[np.float64], rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Pixel positions (0, 0 is the outer corner of the first pixel) → x, y in CRS units."""
+        x0, a, b, y0, d, e = self.geotransform
+        return x0 + a * cols + b * rows, y0 + d * cols + e * rows
+
+    def to_pixel(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """x, y in CRS units → pixel positions (column, row); the inverse of :meth:`to_world`."""
+        x0, a, b, y0, d, e = self.geotransform
+        determinant = a * e - b * d
+        dx, dy = x - x0, y - y0
+        return (e * dx - b * dy) / determinant, (a * dy - d * dx) / determinant
+
+    def offset_in(self, other: Grid) -> tuple[int, int] | None:
+        """Where this grid's first pixel lies in ``other`` (row, column), if both have the same CRS and their
+        pixels coincide; else None."""
+        if not same_crs(self.crs, other.crs):
+            return None
+        cols = np.array([0.0, self.width, 0.0, self.width])
+        rows = np.array([0.0, 0.0, self.height, self.height])
+        other_cols, other_rows = other.to_pixel(*self.to_world(cols, rows))
+        row, col = round(float(other_rows[0])), round(float(other_cols[0]))
+        apart = max(np.abs(other_cols - cols - col).max(), np.abs(other_rows - rows - row).max())
+        return (row, col) if apart <= _ALIGNED else None
+
+
+def crs_of(wkt: str) -> osr.SpatialReference | None:
+    """The CRS of a WKT text in x, y order and without its vertical part; None for an empty text."""
+    if not wkt:
+        return None
+    with gdal_raises():
+        crs = osr.SpatialReference()
+        crs.ImportFromWkt(wkt)
+        if crs.IsCompound():
+            crs.DemoteTo2D()
+        crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return crs
+
+
+def same_crs(one: osr.SpatialReference | None, other: osr.SpatialReference | None) -> bool:
+    """Whether coordinates in both mean the same places; two missing CRS count as the same."""
+    if one is None or other is None:
+        return one is other
+    options = ["IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", "CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS"]
+    return bool(one.IsSame(other, options))

@@ -1,0 +1,194 @@
+"""Training polygons and points → labelled pixels of a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import ogr, osr
+
+from bdgf_core.errors import InputError
+from bdgf_core.legend import Legend
+
+from .gdal_errors import gdal_raises
+from .grid import Grid, crs_of, same_crs
+from .label_classes import ClassTable, Hints
+from .label_layer import open_label_layer
+from .shapes import burn, parts_of
+
+Integers = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """A vector file with training data and the field that holds the class.
+
+    ``layer`` may be left out where the file has one layer with geometries. ``classes`` brings (label, name, colour)
+    from the layer's style; classes that it does not name are called by their label and coloured by default.
+    """
+
+    path: Union[str, Path]
+    field: str
+    layer: str | None = None
+    classes: Hints | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The n labelled pixels in row-major order: ``rows``, ``cols`` (int32), ``classes`` (int32, index into the
+    legend), ``groups`` (int32, number of the feature from 0; the parts of a multipart feature are one group).
+    ``warnings`` tells in sentences what was left out."""
+
+    rows: Integers
+    cols: Integers
+    classes: Integers
+    groups: Integers
+    legend: Legend
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, index: NDArray[Any]) -> Labels:
+        """The pixels at these positions (integers) or where true (booleans); legend and warnings stay."""
+        return replace(
+            self, rows=self.rows[index], cols=self.cols[index], classes=self.classes[index], groups=self.groups[index]
+        )
+
+    def counts(self) -> NDArray[np.int64]:
+        """The number of pixels of each class of the legend."""
+        return np.bincount(self.classes, minlength=len(self.legend)).astype(np.int64)
+
+
+def rasterize_labels(source: LabelSource, grid: Grid) -> Labels:
+    """The pixels of ``grid`` whose centre lies in a polygon, or that hold a point, of a class.
+
+    A polygon without any pixel centre takes the pixel under its inner point. A pixel claimed by several classes is
+    left out, one claimed several times by one class counts once, for the first feature. Classes without a pixel are
+    not in the legend. Raises InputError where the file, layer, field or values cannot be used, or nothing lies
+    inside of the grid.
+    """
+    with gdal_raises():
+        dataset, layer = open_label_layer(source.path, source.layer, source.field)
+        collector = _Collector(source, grid, layer)
+        for number, feature in enumerate(layer):
+            collector.add(number, feature)
+        labels = collector.labels()
+        del layer, dataset  # the layer lives no longer than its dataset
+    return labels
+
+
+class _Collector:
+    """Gathers the pixels of one feature after another, and counts what is left out."""
+
+    def __init__(self, source: LabelSource, grid: Grid, layer: ogr.Layer) -> None:
+        self._source, self._grid = source, grid
+        self._classes = ClassTable(source.path, layer, source.field, source.classes or ())
+        self._pixels: list[NDArray[np.int64]] = []
+        self._owners: list[tuple[int, int]] = []  # (class index, feature number) of each array of pixels
+        self._left_out = dict.fromkeys(_REASONS, 0)
+        self._warnings: list[str] = []
+        self._project = self._projection(layer.GetSpatialRef())
+
+    def add(self, number: int, feature: ogr.Feature) -> None:
+        label = self._classes.label(feature)
+        geometry = feature.GetGeometryRef()
+        if geometry is None or geometry.IsEmpty():
+            self._left_out["geometry"] += 1
+        elif label is None:
+            self._left_out["class"] += 1
+        else:
+            self._add_shape(number, self._classes.index(label), geometry.Clone())
+
+    def _add_shape(self, number: int, index: int, geometry: ogr.Geometry) -> None:
+        try:
+            if self._project is not None:
+                geometry.Transform(self._project)
+            polygons, points, others = parts_of(geometry)
+        except RuntimeError:
+            self._left_out["broken"] += 1
+            return
+        if not polygons and not points:
+            self._left_out["lines" if others else "broken"] += 1
+            return
+        pixels = burn(polygons, points, self._grid)
+        if len(pixels) == 0:
+            self._left_out["outside"] += 1
+            return
+        self._pixels.append(pixels)
+        self._owners.append((index, number))
+
+    def labels(self) -> Labels:
+        path, field = self._source.path, self._source.field
+        if not self._pixels:
+            raise InputError(self._why_none())
+        lengths = [len(pixels) for pixels in self._pixels]
+        owners = np.repeat(np.array(self._owners, np.int32), lengths, axis=0)
+        pixels, classes, groups, mixed = _resolve(np.concatenate(self._pixels), owners[:, 0], owners[:, 1])
+        legend, order = self._classes.legend(np.unique(classes))
+        if mixed:
+            names = " / ".join(self._classes.labels[i] for i in sorted(mixed[1]))
+            self._warnings.append(f"{mixed[0]} pixels lie in polygons of several classes ({names}) and are left out.")
+        if len(pixels) == 0:
+            raise InputError(f"All pixels of {path} are claimed by several classes of {field!r}; mend the overlaps.")
+        unused = [label for i, label in enumerate(self._classes.labels) if i not in order]
+        if unused:
+            shown = ", ".join(unused[:10]) + (", …" if len(unused) > 10 else "")
+            self._warnings.append(f"No pixel is left of these classes, which are dropped: {shown}.")
+        for reason, count in self._left_out.items():
+            if count:
+                self._warnings.append(_REASONS[reason].format(count=count, path=path, field=field))
+        lookup = np.full(len(self._classes.labels), -1, np.int32)
+        lookup[order] = np.arange(len(order))
+        rows, cols = np.divmod(pixels, self._grid.width)
+        arrays = (rows.astype(np.int32), cols.astype(np.int32), lookup[classes], groups.astype(np.int32))
+        return Labels(*arrays, legend, tuple(self._warnings))
+
+    def _projection(self, crs: osr.SpatialReference | None) -> osr.CoordinateTransformation | None:
+        target = crs_of(self._grid.crs_wkt)
+        own = None if crs is None or crs.IsLocal() else crs_of(crs.ExportToWkt(["FORMAT=WKT2_2019"]))
+        if own is None or target is None:
+            lacking = self._source.path if target is not None else "The raster"
+            if own is not target:
+                self._warnings.append(f"{lacking} has no CRS; labels and raster are taken to be in the same one.")
+            return None
+        return None if same_crs(own, target) else osr.CoordinateTransformation(own, target)
+
+    def _why_none(self) -> str:
+        path, field, left_out = self._source.path, self._source.field, self._left_out
+        if left_out["outside"]:
+            return f"No feature of {path} lies on the raster; check the CRS of both, or choose other training data."
+        if left_out["lines"]:
+            return f"{path} holds lines; draw polygons or points as training data, or buffer the lines."
+        if left_out["class"]:
+            return f"The class field {field!r} of {path} is empty in every feature; fill it in or choose another field."
+        return f"{path} holds no usable features; draw polygons or points as training data."
+
+
+_REASONS = {
+    "geometry": "{count} features of {path} have no geometry and are left out.",
+    "class": "{count} features of {path} have no value in {field!r} and are left out.",
+    "lines": "{count} features of {path} are neither polygons nor points and are left out.",
+    "broken": "{count} features of {path} have a geometry that cannot be mended or reprojected and are left out.",
+    "outside": "{count} features of {path} lie outside of the raster and are left out.",
+}
+
+
+def _resolve(
+    pixels: NDArray[np.int64], classes: Integers, groups: Integers
+) -> tuple[NDArray[np.int64], Integers, Integers, tuple[int, set[int]] | None]:
+    """Each pixel once, in order, without those of several classes; the latter's number and classes, if any."""
+    order = np.lexsort((groups, pixels))
+    pixels, classes, groups = pixels[order], classes[order], groups[order]
+    first = np.flatnonzero(np.diff(pixels, prepend=-1))
+    low, high = np.minimum.reduceat(classes, first), np.maximum.reduceat(classes, first)
+    pure = low == high
+    mixed = None
+    if not pure.all():
+        impure = np.repeat(~pure, np.diff(first, append=len(pixels)))
+        mixed = (int((~pure).sum()), set(classes[impure].tolist()))
+    kept = first[pure]
+    return pixels[kept], classes[kept], groups[kept], mixed

@@ -1,0 +1,127 @@
+"""Windows of one raster as float32 arrays in which everything missing is NaN."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import gdal
+
+from bdgf_core.errors import InputError
+
+from .gdal_errors import gdal_raises
+from .window import Window
+
+Array = NDArray[np.float32]
+
+# These types lose nothing as float32; the others are compared with their nodata value in double precision.
+_EXACT = (gdal.GDT_Byte, gdal.GDT_UInt16, gdal.GDT_Int16, gdal.GDT_Float32, getattr(gdal, "GDT_Int8", gdal.GDT_Byte))
+
+
+class BandReader:
+    """Reads the bands ``numbers`` of an open dataset.
+
+    Missing are: the band's nodata value, NaN, ±Inf, what a mask band or an alpha band hides, and everything outside
+    of the raster. A band's scale and offset are applied, so that values are in the unit that QGIS shows.
+    """
+
+    def __init__(self, dataset: gdal.Dataset, numbers: Sequence[int]) -> None:
+        self._dataset = dataset
+        self._name = dataset.GetDescription()
+        self._numbers = list(numbers)
+        self.whole = Window(0, 0, dataset.RasterYSize, dataset.RasterXSize)
+        bands = [dataset.GetRasterBand(number) for number in numbers]
+        self._nodata = [band.GetNoDataValue() for band in bands]
+        self._type = gdal.GDT_Float32 if all(band.DataType in _EXACT for band in bands) else gdal.GDT_Float64
+        self._alpha = alpha_band(dataset)
+        self._hidden = [_has_mask_band(band) for band in bands]
+        self._shared = all(band.GetMaskFlags() & gdal.GMF_PER_DATASET for band in bands)
+        self._scales = [_scale(band) for band in bands]
+
+    @property
+    def count(self) -> int:
+        return len(self._numbers)
+
+    def read(self, window: Window) -> Array:
+        """The window as (bands, height, width). Raises InputError where the file is damaged."""
+        array = np.full((self.count, window.height, window.width), np.nan, np.float32)
+        inside = window.intersection(self.whole)
+        if inside is not None:
+            with gdal_raises():
+                try:
+                    values = self._values(inside)
+                except RuntimeError as error:
+                    reason = str(error).rstrip(".")
+                    raise InputError(f"Reading {self._name} failed ({reason}); the file may be damaged.") from error
+            rows, cols = inside.shift(-window.row, -window.col).slices
+            array[:, rows, cols] = values
+        return array
+
+    def _values(self, window: Window) -> Array:
+        raw = self._raw(window)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = raw.astype(np.float32, copy=raw.dtype == np.float64)
+            for band, nodata, value in zip(raw, self._nodata, values):
+                if nodata is not None and np.isfinite(nodata):
+                    value[_equals(band, nodata)] = np.nan
+            values[~np.isfinite(values)] = np.nan
+        for value, scale in zip(values, self._scales):
+            if scale is not None:
+                value *= np.float32(scale[0])
+                value += np.float32(scale[1])
+        self._hide(values, window)
+        return values
+
+    def _raw(self, window: Window) -> NDArray[np.generic]:
+        data = self._dataset.ReadRaster(
+            window.col, window.row, window.width, window.height, buf_type=self._type, band_list=self._numbers
+        )
+        dtype = np.float32 if self._type == gdal.GDT_Float32 else np.float64
+        return np.frombuffer(data, dtype).reshape(self.count, window.height, window.width).copy()
+
+    def _hide(self, values: Array, window: Window) -> None:
+        if self._alpha is not None:
+            values[:, _is_zero(self._dataset.GetRasterBand(self._alpha), window)] = np.nan
+        hidden = [index for index, has_mask in enumerate(self._hidden) if has_mask]
+        if hidden and self._shared:
+            missing = _is_zero(self._dataset.GetRasterBand(self._numbers[hidden[0]]).GetMaskBand(), window)
+            values[:, missing] = np.nan
+            return
+        for index in hidden:
+            missing = _is_zero(self._dataset.GetRasterBand(self._numbers[index]).GetMaskBand(), window)
+            values[index, missing] = np.nan
+
+
+def alpha_band(dataset: gdal.Dataset) -> int | None:
+    """The number of the alpha band, or None."""
+    for number in range(dataset.RasterCount, 0, -1):
+        if dataset.GetRasterBand(number).GetColorInterpretation() == gdal.GCI_AlphaBand:
+            return number
+    return None
+
+
+def _has_mask_band(band: gdal.Band) -> bool:
+    flags = band.GetMaskFlags()
+    plain = flags & gdal.GMF_ALL_VALID or flags & gdal.GMF_ALPHA or flags == gdal.GMF_NODATA
+    return not plain
+
+
+def _is_zero(band: gdal.Band, window: Window) -> NDArray[np.bool_]:
+    data = band.ReadRaster(window.col, window.row, window.width, window.height, buf_type=gdal.GDT_Float32)
+    zero: NDArray[np.bool_] = np.frombuffer(data, np.float32).reshape(window.height, window.width) == 0
+    return zero
+
+
+def _equals(band: NDArray[np.generic], nodata: float) -> NDArray[np.bool_]:
+    if band.dtype == np.float32:
+        # A nodata value written with few digits still means the nearest float32, e.g. -3.4e+38.
+        return np.isclose(band, np.float32(nodata), rtol=1e-6, atol=0.0)
+    equal: NDArray[np.bool_] = np.equal(band, nodata)
+    return equal
+
+
+def _scale(band: gdal.Band) -> tuple[float, float] | None:
+    scale, offset = band.GetScale(), band.GetOffset()
+    pair = (1.0 if scale in (None, 0.0) else float(scale), float(offset or 0.0))
+    return None if pair == (1.0, 0.0) else pair

@@ -1,0 +1,213 @@
+"""A GeoTIFF that appears under its name when it is complete, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, Mapping, Sequence, Union
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from osgeo import gdal
+
+from bdgf_core.errors import InputError, ResourceError
+from bdgf_core.legend import Legend
+
+from .gdal_errors import gdal_raises
+from .grid import Grid
+from .styles import class_style
+from .window import Window
+
+_TYPES = {
+    "uint8": gdal.GDT_Byte,
+    "uint16": gdal.GDT_UInt16,
+    "int16": gdal.GDT_Int16,
+    "uint32": gdal.GDT_UInt32,
+    "int32": gdal.GDT_Int32,
+    "float32": gdal.GDT_Float32,
+    "float64": gdal.GDT_Float64,
+}
+_UNFINISHED = ".bdgf-"  # how the names of files in the making begin
+
+
+class RasterWriter:
+    """Takes the pixels of a raster in the making; see :func:`create_raster`."""
+
+    def __init__(self, dataset: gdal.Dataset, grid: Grid, nodata: float) -> None:
+        self._dataset, self._grid, self._nodata = dataset, grid, nodata
+
+    def write(self, window: Window, array: NDArray[np.generic]) -> None:
+        """Write ``array``, (height, width) or (bands, height, width), at a window inside the grid, else ValueError.
+        NaN becomes nodata; what is never written is nodata. Raises ResourceError where the disk is full."""
+        bands = array[None] if array.ndim == 2 else array
+        if bands.shape != (self._dataset.RasterCount, window.height, window.width):
+            raise ValueError(f"An array of shape {array.shape} does not fit {window}.")
+        if not window.inside(self._grid.window):
+            raise ValueError(f"{window} reaches beyond the grid.")
+        if bands.dtype.kind == "f" and not np.isnan(self._nodata):
+            bands = np.where(np.isnan(bands), bands.dtype.type(self._nodata), bands)
+        with gdal_raises():
+            try:
+                for number, band in enumerate(bands, start=1):
+                    self._dataset.GetRasterBand(number).WriteArray(band, window.col, window.row)
+            except RuntimeError as error:
+                raise _write_failed(self._dataset.GetDescription(), str(error)) from error
+
+
+@contextmanager
+def create_raster(
+    path: Union[str, Path],
+    grid: Grid,
+    *,
+    dtype: DTypeLike,
+    bands: int = 1,
+    nodata: float,
+    legend: Legend | None = None,
+    descriptions: Sequence[str] = (),
+    tags: Mapping[str, object] | None = None,
+    style: str | None = None,
+    inputs: Sequence[Union[str, Path]] = (),
+) -> Iterator[RasterWriter]:
+    """Write a tiled, compressed GeoTIFF; it takes its name when the block ends, and never after an error in it.
+
+    ``legend`` gives colour table, category names and raster attribute table; ``style`` is the text of a ``.qml`` file
+    to put beside the raster, by default the legend's. ``inputs`` are files that must not be overwritten. Raises
+    InputError where the path cannot be written and ResourceError where the disk is full.
+    """
+    final = Path(path)
+    check_output(final, inputs=inputs)
+    kind = np.dtype(dtype)
+    _check_space(final, grid, bands, kind)
+    unfinished = final.with_name(f"{_UNFINISHED}{uuid.uuid4().hex[:12]}.tif")
+    style = style or (class_style(legend) if legend is not None else None)
+    try:
+        dataset = _create(unfinished, grid, kind, bands, nodata, legend)
+        with gdal_raises():
+            for number, description in enumerate(descriptions, start=1):
+                dataset.GetRasterBand(number).SetDescription(description)
+            dataset.SetMetadata({key: str(value) for key, value in (tags or {}).items()})
+            if legend is not None:
+                _describe_classes(dataset, legend)
+        writer = RasterWriter(dataset, grid, nodata)
+        yield writer
+        with gdal_raises() as failures:
+            try:
+                dataset.FlushCache()
+            except RuntimeError as error:
+                failures.append(str(error))
+            # Closing writes what is left, and can tell of failures only through the handler.
+            del writer._dataset, dataset
+        if failures:
+            raise _write_failed(str(final), failures[0])
+        if style is not None:
+            _beside(unfinished, ".qml").write_text(style, encoding="utf-8")
+        _publish(unfinished, final)
+    finally:
+        for left in final.parent.glob(f"{unfinished.stem}.*"):
+            left.unlink()
+
+
+def check_output(path: Union[str, Path], *, inputs: Sequence[Union[str, Path]] = ()) -> None:
+    """Raises InputError where a GeoTIFF cannot be written to ``path``, or where it is one of ``inputs``."""
+    final = Path(path)
+    if final.suffix.lower() not in (".tif", ".tiff"):
+        raise InputError(f"{final} is not named as a GeoTIFF; give the output a name that ends in .tif.")
+    if final.is_dir():
+        raise InputError(f"{final} is a folder; give the output another name.")
+    if not final.parent.is_dir():
+        raise InputError(f"The folder {final.parent} does not exist; create it or choose another one.")
+    if not os.access(final.parent, os.W_OK) or final.exists() and not os.access(final, os.W_OK):
+        raise InputError(f"{final} cannot be written for want of permission; choose another folder.")
+    if final.exists() and any(os.path.exists(other) and os.path.samefile(final, other) for other in inputs):
+        raise InputError(f"{final} is one of the inputs; give the output another name.")
+
+
+def _create(
+    path: Path, grid: Grid, dtype: np.dtype[np.generic], bands: int, nodata: float, legend: Legend | None
+) -> gdal.Dataset:
+    driver = gdal.GetDriverByName("GTiff")
+    compression = "ZSTD" if "<Value>ZSTD<" in driver.GetMetadataItem("DMD_CREATIONOPTIONLIST") else "DEFLATE"
+    predictor = 3 if dtype.kind == "f" else 1 if legend is not None or dtype.itemsize == 1 else 2
+    options = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "BIGTIFF=IF_SAFER", f"COMPRESS={compression}"]
+    options += [f"PREDICTOR={predictor}", "INTERLEAVE=BAND"]
+    with gdal_raises():
+        try:
+            dataset = driver.Create(str(path), grid.width, grid.height, bands, _TYPES[dtype.name], options)
+            if grid.crs_wkt:
+                dataset.SetProjection(grid.crs_wkt)
+            if grid.is_georeferenced:
+                dataset.SetGeoTransform(grid.geotransform)
+            for number in range(1, bands + 1):
+                dataset.GetRasterBand(number).SetNoDataValue(nodata)
+        except RuntimeError as error:
+            raise _write_failed(str(path), str(error)) from error
+    return dataset
+
+
+def _describe_classes(dataset: gdal.Dataset, legend: Legend) -> None:
+    band = dataset.GetRasterBand(1)
+    if dataset.RasterCount == 1 and band.DataType in (gdal.GDT_Byte, gdal.GDT_UInt16):
+        colors = gdal.ColorTable()
+        for entry in legend.classes:
+            colors.SetColorEntry(entry.value, (*entry.rgb, 255))
+        band.SetColorTable(colors)
+    if max(legend.values) <= 255:
+        names = dict(zip(legend.values, legend.names))
+        band.SetCategoryNames([names.get(value, "") for value in range(max(names) + 1)])
+    band.SetDefaultRAT(_attribute_table(legend))
+
+
+def _attribute_table(legend: Legend) -> gdal.RasterAttributeTable:
+    table = gdal.RasterAttributeTable()
+    table.SetTableType(gdal.GRTT_THEMATIC)
+    table.CreateColumn("Value", gdal.GFT_Integer, gdal.GFU_MinMax)
+    table.CreateColumn("Class", gdal.GFT_String, gdal.GFU_Name)
+    table.CreateColumn("Label", gdal.GFT_String, gdal.GFU_Generic)
+    for name, usage in (("Red", gdal.GFU_Red), ("Green", gdal.GFU_Green), ("Blue", gdal.GFU_Blue)):
+        table.CreateColumn(name, gdal.GFT_Integer, usage)
+    table.CreateColumn("Alpha", gdal.GFT_Integer, gdal.GFU_Alpha)
+    table.SetRowCount(len(legend))
+    for row, entry in enumerate(legend.classes):
+        table.SetValueAsInt(row, 0, entry.value)
+        table.SetValueAsString(row, 1, entry.name)
+        table.SetValueAsString(row, 2, entry.label)
+        for column, value in enumerate((*entry.rgb, 255), start=3):
+            table.SetValueAsInt(row, column, value)
+    return table
+
+
+def _check_space(path: Path, grid: Grid, bands: int, dtype: np.dtype[np.generic]) -> None:
+    # Classes compress to a small part of their size, probabilities hardly.
+    needed = grid.height * grid.width * bands * dtype.itemsize // (1 if dtype.kind == "f" else 8)
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise ResourceError(
+            f"{path} may need {needed >> 20} MB and {free >> 20} MB are free; free some space or choose another disk."
+        )
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """The side file that QGIS (``.qml``) or GDAL (appended) looks for."""
+    return path.with_suffix(suffix) if suffix == ".qml" else path.with_name(path.name + suffix)
+
+
+def _publish(unfinished: Path, final: Path) -> None:
+    try:
+        for suffix in (".aux.xml", ".ovr", ".msk", ".qml"):
+            made, target = _beside(unfinished, suffix), _beside(final, suffix)
+            if made.exists():
+                os.replace(made, target)
+            elif suffix != ".qml" and target.exists():
+                target.unlink()  # of a raster of that name that is replaced now
+        with open(unfinished, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, final)
+    except PermissionError as error:
+        raise InputError(f"{final} is in use by another program; close it there or choose another name.") from error
+
+
+def _write_failed(path: str, reason: str) -> ResourceError:
+    return ResourceError(f"Writing {path} failed ({reason.rstrip('.')}); check that the disk is not full.")
