@@ -1,0 +1,151 @@
+"""``python -m bdgf_core VERB --job FILE|-``: a job in, events out as JSON lines; or options and text for people.
+
+With ``--job -`` the job is one line on standard input; afterwards the line ``cancel`` or the end of the input asks
+for a stop, as SIGINT and SIGTERM do in any mode. The exit status is 0, 1 after an error, 130 after a stop.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Optional, Sequence
+
+from . import __version__
+from .console import Console
+from .errors import BdgfError, Canceled, InputError, ResourceError
+from .event_lines import EventLines
+from .job import parse_job, read_job
+from .options import parse_options
+from .progress import Event, Progress
+
+VERBS = {
+    "pretrain": "Learn the look of a scene from its rasters, without labels.",
+    "train": "Train a land-cover classifier from a pretrained model and labelled polygons or points.",
+    "classify": "Map a scene with a trained classifier.",
+    "info": "Tell what a model file holds.",
+}
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run one verb and return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] not in VERBS:
+        if arguments == ["--version"]:
+            print(__version__)
+            return 0
+        print(_usage())
+        return 0 if arguments in ([], ["-h"], ["--help"]) else 2
+    verb, rest = arguments[0], arguments[1:]
+    stop = _stop_on_signals()
+    place = _job_place(rest)
+    if place is None:
+        return _run(verb, lambda config: parse_options(verb, config, VERBS[verb], rest), Console(stop).emit, stop)
+    return _run(verb, lambda config: _take_job(place, stop), EventLines.instead_of_stdout(stop).emit, stop)
+
+
+def _run(
+    verb: str, job_for: Callable[[type], dict[str, Any]], emit: Callable[[Event], None], stop: threading.Event
+) -> int:
+    try:
+        module = _import(verb)
+        config_type = getattr(module, f"{verb.capitalize()}Config")
+        config = read_job(config_type, job_for(config_type))
+        result = getattr(module, verb)(config, Progress(emit, stop.is_set))
+        emit({"event": "result", **result})
+        return 0
+    except Exception as error:
+        emit({"event": "error", "kind": _kind(error), "text": _sentence(error)})
+        return 130 if isinstance(error, Canceled) else 1
+
+
+def _import(verb: str) -> Any:
+    try:
+        return importlib.import_module(f"{__package__}.{verb}")
+    except (ImportError, OSError) as error:  # OSError: a DLL of torch that Windows cannot load
+        traceback.print_exc()
+        raise BdgfError(
+            f"The engine's packages are missing or broken in {sys.executable} ({error}); please install them again."
+        ) from None
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, BdgfError):
+        return type(error).__name__
+    return ResourceError.__name__ if _is_out_of_memory(error) or _is_disk_full(error) else "InternalError"
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BdgfError):
+        return str(error)
+    traceback.print_exception(type(error), error, error.__traceback__)
+    if _is_out_of_memory(error):
+        return "The memory ran out; close other programs, or choose a smaller preset, tile or memory limit."
+    if _is_disk_full(error):
+        return "The disk is full; please free some space or write to another disk."
+    return f"The engine failed unexpectedly: {type(error).__name__}: {str(error)[:300]} (please report)."
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # by name: torch's own class must not be imported for the sake of a verb that did without torch
+    named = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or named or getattr(error, "errno", None) == errno.ENOMEM
+
+
+def _is_disk_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        stop.set()
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), ask)
+    return stop
+
+
+def _job_place(arguments: Sequence[str]) -> Optional[str]:
+    if len(arguments) == 2 and arguments[0] == "--job":
+        return arguments[1]
+    if len(arguments) == 1 and arguments[0].startswith("--job="):
+        return arguments[0][len("--job=") :]
+    return None
+
+
+def _take_job(place: str, stop: threading.Event) -> dict[str, Any]:
+    if place != "-":
+        try:
+            return parse_job(Path(place).read_bytes())
+        except OSError as error:
+            raise InputError(f"The job file {place} cannot be read ({error.strerror}).") from None
+    # unbuffered: a thread that waits in sys.stdin would hold its lock while the interpreter shuts down
+    stdin = open(0, "rb", buffering=0, closefd=False)
+    job = parse_job(stdin.readline())
+    threading.Thread(target=_watch, args=(stdin, stop), daemon=True).start()
+    return job
+
+
+def _watch(stdin: BinaryIO, stop: threading.Event) -> None:
+    """Until the line ``cancel`` or the end, which says that whoever started this process is gone."""
+    for line in iter(stdin.readline, b""):
+        if line.strip() == b"cancel":
+            break
+    stop.set()
+
+
+def _usage() -> str:
+    verbs = "\n".join(f"  {verb:10}{about}" for verb, about in VERBS.items())
+    return f"usage: python -m bdgf_core VERB [options]\n\n{verbs}\n\nVERB --help lists the options of a verb."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
