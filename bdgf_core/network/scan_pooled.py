@@ -107,7 +107,7 @@ def _chunk_gradients(x: Operands, grad: Tensor, softplus: bool) -> dict[str, Ten
         grads["u"].addcmul_(grad, x.D)
         grads["D"] = (grad * x.u).sum((0, 1))
     if softplus:
-        grads["delta"].mul_(-torch.expm1(-delta))  # the slope of softplus, by its value
+        grads["delta"].mul_(torch.sigmoid(x.delta if x.delta_bias is None else x.delta + x.delta_bias))
     if x.delta_bias is not None:
         grads["delta_bias"] = grads["delta"].sum((0, 1))
     return grads
@@ -115,14 +115,12 @@ def _chunk_gradients(x: Operands, grad: Tensor, softplus: bool) -> dict[str, Ten
 
 def _recur(delta: Tensor, x: Operands, states: Optional[Tensor]) -> Tensor:
     """-> C h (L, b, D); every state is left in ``states`` (L, b, N, D) where that is given."""
-    rates = x.A.t() * math.log2(math.e)  # (N, D)
-    rates = rates.contiguous()
+    rates = (x.A.t() * math.log2(math.e)).contiguous()  # (N, D)
     y = torch.empty_like(delta)
     decay = y.new_empty((y.shape[1], *rates.shape))  # (b, N, D)
     h = torch.zeros_like(decay)
-    times, drive = delta.unsqueeze(2), (delta * x.u).unsqueeze(2)  # (L, b, 1, D)
-    steps = zip(times, drive, x.B.unsqueeze(3), x.C.unsqueeze(2), y.unsqueeze(2))
-    for t, (delta_t, drive_t, B_t, C_t, y_t) in enumerate(steps):
+    rows = (v.unsqueeze(2) for v in (delta, delta * x.u, x.C, y))  # (L, b, 1, D or N)
+    for t, (delta_t, drive_t, C_t, y_t, B_t) in enumerate(zip(*rows, x.B.unsqueeze(3))):
         torch.mul(delta_t, rates, out=decay)
         torch.exp2(decay, out=decay)
         h = torch.mul(decay, h, out=h if states is None else states[t])
@@ -132,30 +130,33 @@ def _recur(delta: Tensor, x: Operands, states: Optional[Tensor]) -> Tensor:
 
 
 def _recur_back(delta: Tensor, x: Operands, h: Tensor, grad_y: Tensor) -> tuple[Tensor, ...]:
-    """-> the gradients of delta u and delta (in the decay), (L, b, D), of A (D, N), and of B and C (L, b, N).
+    """-> the gradients of delta u and of the decay's delta, (L, b, D), of A (D, N), and of B and C (L, b, N).
 
     g is the gradient of h_t: grad_y_t C_t + exp(delta_{t+1} A) g_{t+1}.
     """
     A = x.A.t().contiguous()  # (N, D)
     rates = A * math.log2(math.e)
-    drive = delta * x.u
     decay = torch.empty_like(h[0])  # (b, N, D)
     g, grad_A = torch.zeros_like(decay), torch.zeros_like(decay)
-    grad_drive, grad_delta, grad_B, grad_C = (torch.zeros_like(v) for v in (delta, delta, x.B, x.C))
-    for t in reversed(range(len(h))):
-        drive_t, grad_t = drive[t].unsqueeze(2), grad_y[t].unsqueeze(2)  # (b, D, 1)
-        g.addcmul_(grad_y[t].unsqueeze(1), x.C[t].unsqueeze(2))
-        torch.bmm(h[t], grad_t, out=grad_C[t].unsqueeze(2))
-        torch.bmm(g, drive_t, out=grad_B[t].unsqueeze(2))
-        torch.bmm(x.B[t].unsqueeze(1), g, out=grad_drive[t].unsqueeze(1))
+    results = [torch.zeros_like(v) for v in (delta, delta, x.B, x.C)]
+    rows = (v.unsqueeze(2) for v in (delta, delta * x.u, grad_y, x.B, *results))  # (L, b, 1, D or N)
+    steps = list(zip(*rows, x.C.unsqueeze(3), h))
+    for t, (delta_t, drive_t, grad_t, B_t, to_drive, to_delta, to_B, to_C, C_t, h_t) in reversed(
+        list(enumerate(steps))
+    ):
+        g.addcmul_(grad_t, C_t)
+        torch.bmm(grad_t, h_t.transpose(1, 2), out=to_C)  # the row first: the other order is up to eight times slower
+        torch.bmm(drive_t, g.transpose(1, 2), out=to_B)
+        torch.bmm(B_t, g, out=to_drive)
         if t == 0:  # the state before the first step is zero
             break
-        torch.mul(delta[t].unsqueeze(1), rates, out=decay)
+        torch.mul(delta_t, rates, out=decay)
         torch.exp2(decay, out=decay)
         g.mul_(decay)
         product = torch.mul(g, h[t - 1], out=decay)  # the gradient of delta_t A
-        grad_A.addcmul_(product, delta[t].unsqueeze(1))
-        torch.sum(product.mul_(A), 1, out=grad_delta[t])
+        grad_A.addcmul_(product, delta_t)
+        torch.sum(product.mul_(A), 1, keepdim=True, out=to_delta)
+    grad_drive, grad_delta, grad_B, grad_C = results
     return grad_drive, grad_delta, grad_A.sum(0).t(), grad_B, grad_C
 
 
