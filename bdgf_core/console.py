@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import Any, Iterator, Optional
 
+from .duration import duration
 from .progress import Event
 
 _WIDTH = 30
@@ -60,14 +61,6 @@ class Console:
             print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
         except BrokenPipeError:
             self._stop.set()
-
-
-def duration(seconds: float) -> str:
-    """``8 s``, ``3 min`` or ``2 h 05 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _lines(value: Any, indent: str = "") -> Iterator[str]:

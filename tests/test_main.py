@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bdgf_core.console import duration
+from bdgf_core.duration import duration
 
 ROOT = Path(__file__).parents[1]
 FAKE = '''

@@ -1,0 +1,154 @@
+"""Reports are whole, escape every text, hold no script and survive what is absent."""
+
+from __future__ import annotations
+
+import copy
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bdgf_core.accuracy import Accuracy
+from bdgf_core.errors import ModelFileError
+from bdgf_core.report import model_report, training_report, write_report
+from bdgf_core.report_charts import curves
+
+OWN = Accuracy(((5, 3, 0), (0, 8, 2), (0, 0, 0)))
+RANDOM = Accuracy(((8, 0, 0), (1, 9, 0), (0, 0, 0)))
+CLASSES = ((2, "Wald"), (7, "水"), (9, "Reed"))
+DOCUMENT: dict[str, Any] = {
+    "created_with": "BDGF 0.1.0",
+    "legend": [{"value": v, "label": n, "name": n, "color": "#11aa33"} for v, n in CLASSES],
+    "class_counts": [8, 10, 3],
+    "accuracy": {"protocol": "polygon", "gap": 9, "folds": 4, "notes": ["Class Reed is small."], **OWN.to_json()},
+    "training": {
+        "preset": "quick", "epochs": 3, "seed": 0, "device": "cpu", "seconds": 431.0,
+        "losses": {"total": [3.0, 2.0, 1.0], "spectral": [[1, 0.5], [3, 0.2]]},
+    },
+    "sensors": {
+        "spectral": {
+            "kind": "optical", "source": "oli.tif",
+            "bands": [{"number": i, "name": f"B{i}", "wavelength_nm": 400.5 + i, "used": i != 2} for i in (1, 2, 3)],
+        },
+        "second": {"kind": "sar_db", "source": "s1.tif", "bands": [{"number": 1, "name": "", "wavelength_nm": None}]},
+    },
+}  # fmt: skip
+DOCUMENT["accuracy"]["random_split"] = RANDOM.to_json()
+
+
+class WellFormed(HTMLParser):
+    """Every element that opens closes in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag != "script" and not any(name.startswith("on") for name, _ in attrs)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+
+def check(page: str) -> None:
+    parser = WellFormed()
+    parser.feed(page)
+    assert parser.open == []
+    assert "NaN" not in page and "None" not in page
+    assert not re.search(r"https?://|url\(|@import|src=", page), "a report refers to nothing outside"
+
+
+def test_the_training_report_says_what_matters() -> None:
+    page = training_report(DOCUMENT, warnings=["s1.tif was warped."])
+    check(page)
+    assert page.index("72.2 %") < page.index("94.4 %"), "the honest figure comes first"
+    told = ("optimistic", "gap of 9 pixels", "in 4 folds", "Class Reed is small.", "s1.tif was warped.", "水")
+    facts = ("Reference ↓", "Predicted →", "2 used of 3", "401.5 to 403.5 nm", "SAR, dB", "7 min", "n/a")
+    for words in told + facts:
+        assert words in page, words
+
+
+def test_the_matrix_stands_the_right_way_round() -> None:
+    page = training_report(DOCUMENT)
+    row = re.search(r"Wald</th>(.*?)</tr>", page)
+    assert row is not None
+    assert re.findall(r">([\d·]+)</td>", row.group(1)) == ["5", "3", "·", "8"]
+
+
+@pytest.mark.parametrize("missing", ["accuracy", "training", "sensors", "class_counts", "created_with"])
+def test_what_is_absent_is_left_out(missing: str) -> None:
+    for absent in ({}, {missing: None}):
+        document = {key: value for key, value in DOCUMENT.items() if key != missing} | absent
+        check(training_report(document))
+        check(model_report("classifier", document, parameters={}))
+
+
+EVIL = "<script>alert('\"&')</script>"
+
+
+def poison(value: Any) -> Any:
+    """Every text of the document, and every key that is shown, made hostile."""
+    if isinstance(value, dict):
+        return {key: poison(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [poison(item) for item in value]
+    return value if not isinstance(value, str) or value.startswith("#") else EVIL + value
+
+
+def test_every_text_is_escaped() -> None:
+    document = poison(DOCUMENT)
+    document["training"]["losses"] = {EVIL: [1.0, 2.0]}
+    document["training"][EVIL] = EVIL
+    document["sensors"][EVIL] = document["sensors"]["second"]
+    about_model = model_report("classifier", document, parameters={EVIL: 1})
+    for page in (training_report(document, warnings=[EVIL]), about_model):
+        assert "<script" not in page and "alert(&#x27;&quot;&amp;&#x27;)" in page
+        check(page)
+
+
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        (("legend",), None), (("legend",), [{"value": "x"}]), (("legend",), 7), (("accuracy",), [1]),
+        (("accuracy", "confusion"), [[1, 2], [3]]), (("accuracy", "confusion"), [[1]]), (("sensors",), [1]),
+        (("sensors", "second"), {"kind": "sar_db"}), (("training", "losses"), {"a": ["x"]}), (("training",), "long"),
+        (("class_counts",), 3),
+    ],
+)  # fmt: skip
+def test_a_document_of_another_form_is_a_clear_error(path: tuple[str, ...], value: Any) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ModelFileError, match="expected form"):
+        model_report("classifier", document, parameters={})
+
+
+def test_a_pretrained_model_has_a_report_too() -> None:
+    document = {key: DOCUMENT[key] for key in ("sensors", "training")}
+    page = model_report("pretrained", document, parameters={"denoiser": 4299633})
+    check(page)
+    assert "4,299,633" in page and "Confusion" not in page
+
+
+@pytest.mark.parametrize(
+    "points", [[], [(1.0, 2.0)], [(0.0, 0.0)], [(1.0, float("nan"))], [(i, -i) for i in range(2000)], [(5, 1), (5, 1)]]
+)
+def test_curves_of_any_shape(points: list[tuple[float, float]]) -> None:
+    page = curves({"a": points}, x_label="step", y_label="loss")
+    assert "nan" not in page and page.count("polyline") == bool(points and points[0][1] == points[0][1])
+    check(page)
+
+
+def test_a_report_is_written_whole(tmp_path: Path) -> None:
+    write_report(tmp_path / "Bericht ö.html", training_report(DOCUMENT))
+    assert [path.name for path in tmp_path.iterdir()] == ["Bericht ö.html"]
+    assert (tmp_path / "Bericht ö.html").read_text("utf-8").endswith("</html>\n")
