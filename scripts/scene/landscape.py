@@ -92,8 +92,8 @@ def meander(side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def crossing(side: int, start: float, rng: np.random.Generator, through: float | None = None) -> np.ndarray:
-    """Points (row, column) of a road from the left to the right edge in gentle bends, about row ``start`` (a fraction of
-    the side), exactly there at column ``through``."""
+    """Points (row, column) of a road from the left to the right edge in gentle bends, about row ``start`` (a fraction
+    of the side), exactly there at column ``through``."""
     x = np.arange(-20, side + 20, dtype=np.float64)
     bends = sum(rng.normal(0, 0.05 / k) * side * np.sin(k * np.pi * x / side + rng.uniform(0, 6)) for k in (1, 2, 3))
     y = start * side + bends + rng.normal(0, 0.06) * (x - side / 2)

@@ -30,8 +30,7 @@ def write_hyperspectral(path: Path, landscape: Landscape, rng: np.random.Generat
     shares = np.stack([blur(block_mean(share * lit)) for share in cover(landscape, rng)])
     vapour = np.exp(-(((WAVELENGTHS - 1400) / 55) ** 2)) + np.exp(-(((WAVELENGTHS - 1900) / 60) ** 2))
     bad = vapour > 0.4
-    rows, cols = np.mgrid[0:size, 0:size] / size
-    outside = (cols < 0.06 - 0.12 * rows) | (cols > 1.085 - 0.12 * rows)
+    outside = ~swath(size)
 
     dataset = create(path, size, size, len(WAVELENGTHS), gdal.GDT_Int16)
     dataset.SetGeoTransform((ORIGIN[0], FINE * FACTOR, 0, ORIGIN[1], 0, -FINE * FACTOR))
@@ -51,6 +50,12 @@ def write_hyperspectral(path: Path, landscape: Landscape, rng: np.random.Generat
             {"wavelength": f"{wavelength:.1f}", "wavelength_units": "Nanometers", "bbl": "0" if bad[index] else "1"}
         )
         band.WriteArray(values.astype(np.int16))
+
+
+def swath(size: int) -> np.ndarray:
+    """Where the spectrometer looked: a slanted strip, bool (size, size)."""
+    rows, cols = np.mgrid[0:size, 0:size] / size
+    return (cols >= 0.06 - 0.12 * rows) & (cols <= 1.085 - 0.12 * rows)
 
 
 def write_sar(path: Path, landscape: Landscape, rng: np.random.Generator) -> None:

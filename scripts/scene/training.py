@@ -11,7 +11,7 @@ from osgeo import gdal, ogr
 
 from .classes import CLASSES
 from .landscape import FACTOR, FINE, MARGIN, Landscape
-from .sensors import ORIGIN, projection, reference
+from .sensors import ORIGIN, projection, reference, swath
 
 ogr.UseExceptions()
 
@@ -51,8 +51,9 @@ def write_training_polygons(path: Path, truth: np.ndarray, rng: np.random.Genera
     layer = dataset.CreateLayer("training_polygons", reference(32633), ogr.wkbPolygon)
     layer.CreateField(ogr.FieldDefn("class", ogr.OFTString))
     layer.CreateField(ogr.FieldDefn("class_id", ogr.OFTInteger))
+    seen = swath(truth.shape[0])
     for index, scene_class in enumerate(CLASSES):
-        for outline in outlines(truth == index, int(rng.integers(PER_CLASS[0], PER_CLASS[1] + 1)), rng):
+        for outline in outlines((truth == index) & seen, int(rng.integers(PER_CLASS[0], PER_CLASS[1] + 1)), rng):
             feature = ogr.Feature(layer.GetLayerDefn())
             feature["class"], feature["class_id"] = scene_class.name, scene_class.value
             feature.SetGeometry(polygon(outline))
