@@ -103,9 +103,9 @@ def _trial(backend: str, device: torch.device) -> list[Tensor]:
         return torch.randn(shape, generator=generator).to(device).requires_grad_()
 
     with torch.inference_mode(False), torch.enable_grad():
-        u, delta, z = (draw(2, 24, 19) for _ in range(3))
-        B, C, D, bias = draw(2, 16, 19), draw(2, 16, 19), draw(24), draw(24)
-        A = (-draw(24, 16).detach().exp()).requires_grad_()
+        u, delta, z = (draw(2, 40, 19) for _ in range(3))
+        B, C, D, bias = draw(2, 16, 19), draw(2, 16, 19), draw(40), draw(40)
+        A = (-draw(40, 16).detach().exp()).requires_grad_()
         y = selective_scan(u, delta, A, B, C, D, z, delta_bias=bias, backend=backend)
         return [y, *torch.autograd.grad(y.square().sum(), (u, delta, A, B, C, D, z, bias))]
 
