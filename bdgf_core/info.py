@@ -40,7 +40,7 @@ def info(config: InfoConfig, progress: Progress) -> dict[str, Any]:
         if place is not None:
             check_writable(place)
     header = read_header(config.model)
-    parameters = count_parameters(header.shapes)
+    parameters = count_parameters(header.kind, header.shapes)
     page = model_report(header.kind, header.document, parameters=parameters)
     summary = _summary(header, parameters)
     progress.check_canceled()
@@ -52,12 +52,13 @@ def info(config: InfoConfig, progress: Progress) -> dict[str, Any]:
     return {"html": config.html, "json": config.json, "summary": summary}
 
 
-def count_parameters(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """Learned values by part, a part being what stands before the first dot of a tensor's name."""
+def count_parameters(kind: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """Learned values by part: a pretrained model is a denoiser and nothing else; in a classifier a part is what stands
+    before the first dot of a tensor's name."""
     counts: dict[str, int] = {}
     for name, shape in shapes.items():
         if not name.endswith(_NOT_LEARNED) and "." in name:
-            part = name.split(".")[0]
+            part = "denoiser" if kind == "pretrained" else name.split(".")[0]
             counts[part] = counts.get(part, 0) + math.prod(shape)
     return counts
 

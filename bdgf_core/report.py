@@ -11,7 +11,7 @@ from .duration import duration
 from .errors import ModelFileError
 from .files import write_whole
 from .legend import Legend
-from .report_charts import Points, bar, curves, matrix
+from .report_charts import bar, curves, matrix
 from .report_page import Html, Section
 
 Document = Mapping[str, Any]
@@ -23,6 +23,7 @@ KIND_NAMES = {
     "sar_db": "SAR, dB",
     "other": "other",
 }
+_LOSS_NAMES = {"unmasked": "spectral", "masked": "spectral, masked", "second": "second sensor"}
 _PROTOCOLS = {
     "polygon": "Judged on polygons that were kept out of the training{folds}, with a gap{gap} around them.",
     "random": "Judged on random pixels{folds}. They lie beside training pixels, so the figures are optimistic: "
@@ -137,16 +138,14 @@ def _confusion(document: Document, legend: Legend) -> Section:
 
 
 def _training(document: Document) -> Section:
-    training = document.get("training") or {}
-    unit = "epoch" if training.get("epochs") else "step"
-    series = {str(name): _points(values) for name, values in (training.get("losses") or {}).items()}
+    losses = (document.get("training") or {}).get("losses") or []
+    unit = "epoch" if any("epoch" in row for row in losses) else "step"
+    series: dict[str, list[tuple[float, float]]] = {}
+    for row in losses:
+        for name, value in row.items():
+            if name != unit and value is not None:
+                series.setdefault(_LOSS_NAMES.get(name, str(name)), []).append((float(row[unit]), float(value)))
     return Section("Training loss", curves(series, x_label=unit, y_label="loss"))
-
-
-def _points(values: Sequence[Any]) -> Points:
-    """From [value, …] or [[x, value], …]."""
-    pairs = (item if isinstance(item, (list, tuple)) else (index + 1, item) for index, item in enumerate(values))
-    return [(float(x), float(y)) for x, y in pairs if y is not None]
 
 
 def _sensors(document: Document) -> Section:

@@ -13,7 +13,7 @@ from test_report import DOCUMENT
 
 from bdgf_core.checkpoint import save_model
 from bdgf_core.errors import BdgfError
-from bdgf_core.info import InfoConfig, info
+from bdgf_core.info import InfoConfig, count_parameters, info
 from bdgf_core.progress import Progress
 
 TENSORS = {
@@ -39,6 +39,11 @@ def test_summary_page_and_json(model: Path) -> None:
     assert result["summary"]["sensors"]["second"]["kind"] == "sar_db"
     assert "losses" not in result["summary"]["training"]
     assert "水" in html.read_text("utf-8")
+
+
+def test_a_pretrained_model_is_all_denoiser() -> None:
+    shapes = {"stem.weight": (16, 1, 3), "down.0.bias": (16,), "down.0.norm.running_var": (16,)}
+    assert count_parameters("pretrained", shapes) == {"denoiser": 64}
 
 
 def test_as_a_process_without_torch(model: Path) -> None:

@@ -25,7 +25,7 @@ DOCUMENT: dict[str, Any] = {
     "accuracy": {"protocol": "polygon", "gap": 9, "folds": 4, "notes": ["Class Reed is small."], **OWN.to_json()},
     "training": {
         "preset": "quick", "epochs": 3, "seed": 0, "device": "cpu", "seconds": 431.0,
-        "losses": {"total": [3.0, 2.0, 1.0], "spectral": [[1, 0.5], [3, 0.2]]},
+        "losses": [{"epoch": 1, "total": 3.0, "unmasked": 0.5}, {"epoch": 2, "total": 2.0}, {"epoch": 3, "total": 1.0}],
     },
     "sensors": {
         "spectral": {
@@ -104,7 +104,7 @@ def poison(value: Any) -> Any:
 
 def test_every_text_is_escaped() -> None:
     document = poison(DOCUMENT)
-    document["training"]["losses"] = {EVIL: [1.0, 2.0]}
+    document["training"]["losses"] = [{"step": 1, EVIL: 1.0}, {"step": 2, EVIL: 2.0}]
     document["training"][EVIL] = EVIL
     document["sensors"][EVIL] = document["sensors"]["second"]
     about_model = model_report("classifier", document, parameters={EVIL: 1})
@@ -118,7 +118,8 @@ def test_every_text_is_escaped() -> None:
     [
         (("legend",), None), (("legend",), [{"value": "x"}]), (("legend",), 7), (("accuracy",), [1]),
         (("accuracy", "confusion"), [[1, 2], [3]]), (("accuracy", "confusion"), [[1]]), (("sensors",), [1]),
-        (("sensors", "second"), {"kind": "sar_db"}), (("training", "losses"), {"a": ["x"]}), (("training",), "long"),
+        (("sensors", "second"), {"kind": "sar_db"}), (("training", "losses"), [{"step": 1, "a": "x"}]),
+        (("training", "losses"), [{"total": 1.0}]), (("training",), "long"),
         (("class_counts",), 3),
     ],
 )  # fmt: skip
