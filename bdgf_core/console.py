@@ -67,15 +67,16 @@ def _lines(value: Any, indent: str = "") -> Iterator[str]:
     """A nested value as indented ``key: value`` lines; what is None is left out."""
     pairs = value.items() if isinstance(value, dict) else (("-", item) for item in value)
     for key, item in pairs:
+        head = indent + (key if key == "-" else f"{key.replace('_', ' ')}:")
         if isinstance(item, (dict, list, tuple)) and any(isinstance(i, (dict, list, tuple)) for i in _items(item)):
-            yield f"{indent}{key.replace('_', ' ')}:"
+            yield head
             yield from _lines(item, indent + "  ")
         elif isinstance(item, dict):
-            yield f"{indent}{key.replace('_', ' ')}: " + ", ".join(f"{k} {_text(v)}" for k, v in item.items())
+            yield f"{head} " + ", ".join(f"{k.replace('_', ' ')} {_text(v)}" for k, v in item.items())
         elif isinstance(item, (list, tuple)):
-            yield f"{indent}{key.replace('_', ' ')}: " + ", ".join(map(_text, item))
+            yield f"{head} " + ", ".join(map(_text, item))
         elif item is not None:
-            yield f"{indent}{key.replace('_', ' ')}: {_text(item)}"
+            yield f"{head} {_text(item)}"
 
 
 def _items(value: Any) -> Any:
@@ -83,4 +84,6 @@ def _items(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "n/a" if value is None else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "n/a", True: "yes", False: "no"}[value]
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -55,7 +55,7 @@ def model_report(kind: str, document: Document, *, parameters: Mapping[str, int]
         else:
             sections = []
         sections += [_sensors(document), _training(document), _provenance(document, parameters)]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(
             f"The model's description is not of the expected form ({type(error).__name__}: {error}); train it anew."
         ) from None

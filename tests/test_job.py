@@ -87,6 +87,15 @@ def test_what_is_no_job_is_refused(text: str | bytes) -> None:
         parse_job(text)
 
 
+def test_the_sources_of_rasters_and_labels_can_be_read() -> None:
+    pytest.importorskip("osgeo")
+    from bdgf_core.raster.labels import LabelSource as Labels
+    from bdgf_core.raster.stack import RasterSource
+
+    assert read_job(RasterSource, {"path": "a.tif", "bands": [2, 1]}) == RasterSource("a.tif", (2, 1))
+    assert read_job(Labels, JOB["labels"]) == Labels("p.gpkg", "class", classes=(("w", "Wood", "#00ff00"),))
+
+
 def test_options_of_the_shell_make_the_same_job() -> None:
     words = "--spectral a.tif --spectral-bands 1,3-5 --labels p.gpkg --class-field class --output m.bdgf --literal"
     job = parse_options("train", SampleConfig, "", words.split())
