@@ -70,7 +70,7 @@ def test_bad_matrices_are_refused() -> None:
             Accuracy(matrix)
 
 
-@pytest.mark.parametrize("classes, samples, seed", [(2, 30, 0), (6, 9, 1), (4, 200, 2), (3, 1, 3), (1, 5, 4)])
+@pytest.mark.parametrize("classes, samples, seed", [(2, 30, 0), (6, 9, 1), (4, 200, 2), (5, 40, 3)])
 def test_agrees_with_scikit_learn(classes: int, samples: int, seed: int) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(seed)
