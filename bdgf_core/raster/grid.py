@@ -79,6 +79,11 @@ class Grid:
         dx, dy = x - x0, y - y0
         return (e * dx - b * dy) / determinant, (a * dy - d * dx) / determinant
 
+    def contains(self, cols: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which pixel positions lie inside the grid; NaN does not."""
+        inside: NDArray[np.bool_] = (cols >= 0) & (rows >= 0) & (cols < self.width) & (rows < self.height)
+        return inside
+
     def offset_in(self, other: Grid) -> tuple[int, int] | None:
         """Where this grid's first pixel lies in ``other`` (row, column), if both have the same CRS and their
         pixels coincide; else None."""

@@ -72,7 +72,8 @@ class ClassTable:
         values = {index: rank for rank, index in enumerate(ranked, start=1)}
         if self._type != ogr.OFTString and all(0 <= int(label) <= 65534 for label in labels):
             values = {index: int(label) for index, label in enumerate(labels)}
-        order = [index for index in ranked if index in set(present.tolist())]
+        kept = set(present.tolist())
+        order = [index for index in ranked if index in kept]
         hints = [self._hints.get(_canonical(labels[index]), ("", "")) for index in order]
         names = [name or labels[index] for index, (name, _) in zip(order, hints)]
         colors = _fill_colors(names, [color.lower() for _, color in hints])

@@ -51,11 +51,8 @@ def _layer(text: str, dataset: gdal.Dataset, name: str | None) -> ogr.Layer:
         raise InputError(f"{text} holds a table without geometries; choose a layer of polygons or points.")
     if len(drawn) > 1:
         raise InputError(f"{text} holds several layers ({', '.join(layer.GetName() for layer in drawn)}); name one.")
-    kind = ogr.GT_Flatten(drawn[0].GetGeomType())
-    if ogr.GT_IsSubClassOf(ogr.GT_GetLinear(kind), ogr.wkbLineString) or kind in (
-        ogr.wkbMultiLineString,
-        ogr.wkbMultiCurve,
-    ):
+    kind = ogr.GT_GetLinear(ogr.GT_Flatten(drawn[0].GetGeomType()))
+    if kind in (ogr.wkbLineString, ogr.wkbMultiLineString, ogr.wkbCurve, ogr.wkbMultiCurve):
         raise InputError(f"{text} holds lines; draw polygons or points as training data, or buffer the lines.")
     return drawn[0]
 

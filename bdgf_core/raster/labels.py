@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Iterable, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,14 +130,13 @@ class _Collector:
         pixels, classes, groups, mixed = _resolve(np.concatenate(self._pixels), owners[:, 0], owners[:, 1])
         legend, order = self._classes.legend(np.unique(classes))
         if mixed:
-            names = " / ".join(self._classes.labels[i] for i in sorted(mixed[1]))
-            self._warnings.append(f"{mixed[0]} pixels lie in polygons of several classes ({names}) and are left out.")
+            names = _listed(self._classes.labels[i] for i in sorted(mixed[1]))
+            self._warnings.append(f"{mixed[0]} pixels are claimed by several classes ({names}) and are left out.")
         if len(pixels) == 0:
             raise InputError(f"All pixels of {path} are claimed by several classes of {field!r}; mend the overlaps.")
         unused = [label for i, label in enumerate(self._classes.labels) if i not in order]
         if unused:
-            shown = ", ".join(unused[:10]) + (", …" if len(unused) > 10 else "")
-            self._warnings.append(f"No pixel is left of these classes, which are dropped: {shown}.")
+            self._warnings.append(f"No pixel is left of these classes, which are dropped: {_listed(unused)}.")
         for reason, count in self._left_out.items():
             if count:
                 self._warnings.append(_REASONS[reason].format(count=count, path=path, field=field))
@@ -149,13 +148,15 @@ class _Collector:
 
     def _projection(self, crs: osr.SpatialReference | None) -> osr.CoordinateTransformation | None:
         target = crs_of(self._grid.crs_wkt)
-        own = None if crs is None or crs.IsLocal() else crs_of(crs.ExportToWkt(["FORMAT=WKT2_2019"]))
+        own = None if crs is None or crs.IsLocal() else crs.Clone()
         if own is None or target is None:
             lacking = self._source.path if target is not None else "The raster"
-            if own is not target:
+            if own is not None or target is not None:
                 self._warnings.append(f"{lacking} has no CRS; labels and raster are taken to be in the same one.")
             return None
-        return None if same_crs(own, target) else osr.CoordinateTransformation(own, target)
+        usual = crs_of(own.ExportToWkt(["FORMAT=WKT2_2019"]))
+        x_first = usual is None or usual.GetDataAxisToSRSAxisMapping() == own.GetDataAxisToSRSAxisMapping()
+        return None if x_first and same_crs(own, target) else osr.CoordinateTransformation(own, target)
 
     def _why_none(self) -> str:
         path, field, left_out = self._source.path, self._source.field, self._left_out
@@ -175,6 +176,11 @@ _REASONS = {
     "broken": "{count} features of {path} have a geometry that cannot be mended or reprojected and are left out.",
     "outside": "{count} features of {path} lie outside of the raster and are left out.",
 }
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
 
 
 def _resolve(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .grid import Grid
-from .warp import PixelTransform
+from .pixel_transform import PixelTransform
 
 _POINTS = 65
 
@@ -19,5 +19,4 @@ def overlap_share(grid: Grid, other: Grid) -> float:
 
 def _share_inside(grid: Grid, other: Grid) -> float:
     cols, rows = ((np.arange(_POINTS) + 0.5) / _POINTS * size for size in (grid.width, grid.height))
-    x, y = PixelTransform(grid, other).exact(*np.meshgrid(cols, rows))
-    return float(((x >= 0) & (y >= 0) & (x < other.width) & (y < other.height)).mean())
+    return float(other.contains(*PixelTransform(grid, other).exact(*np.meshgrid(cols, rows))).mean())

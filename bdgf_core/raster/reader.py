@@ -32,7 +32,7 @@ class BandReader:
         self._numbers = list(numbers)
         self.whole = Window(0, 0, dataset.RasterYSize, dataset.RasterXSize)
         bands = [dataset.GetRasterBand(number) for number in numbers]
-        self._nodata = [band.GetNoDataValue() for band in bands]
+        self._nodata = [_nodata_range(band) for band in bands]
         self._type = gdal.GDT_Float32 if all(band.DataType in _EXACT for band in bands) else gdal.GDT_Float64
         self._alpha = alpha_band(dataset)
         self._hidden = [_has_mask_band(band) for band in bands]
@@ -61,10 +61,10 @@ class BandReader:
     def _values(self, window: Window) -> Array:
         raw = self._raw(window)
         with np.errstate(over="ignore", invalid="ignore"):
-            values = raw.astype(np.float32, copy=raw.dtype == np.float64)
+            values = raw.astype(np.float32)
             for band, nodata, value in zip(raw, self._nodata, values):
-                if nodata is not None and np.isfinite(nodata):
-                    value[_equals(band, nodata)] = np.nan
+                if nodata is not None:
+                    value[(band >= nodata[0]) & (band <= nodata[1])] = np.nan
             values[~np.isfinite(values)] = np.nan
         for value, scale in zip(values, self._scales):
             if scale is not None:
@@ -78,7 +78,7 @@ class BandReader:
             window.col, window.row, window.width, window.height, buf_type=self._type, band_list=self._numbers
         )
         dtype = np.float32 if self._type == gdal.GDT_Float32 else np.float64
-        return np.frombuffer(data, dtype).reshape(self.count, window.height, window.width).copy()
+        return np.frombuffer(data, dtype).reshape(self.count, window.height, window.width)
 
     def _hide(self, values: Array, window: Window) -> None:
         if self._alpha is not None:
@@ -113,12 +113,15 @@ def _is_zero(band: gdal.Band, window: Window) -> NDArray[np.bool_]:
     return zero
 
 
-def _equals(band: NDArray[np.generic], nodata: float) -> NDArray[np.bool_]:
-    if band.dtype == np.float32:
-        # A nodata value written with few digits still means the nearest float32, e.g. -3.4e+38.
-        return np.isclose(band, np.float32(nodata), rtol=1e-6, atol=0.0)
-    equal: NDArray[np.bool_] = np.equal(band, nodata)
-    return equal
+def _nodata_range(band: gdal.Band) -> tuple[float, float] | None:
+    """The band's nodata value as a range of one number; None where it has none. One as huge as -3.4e+38 means
+    the type's largest, with however few digits it was written."""
+    nodata = band.GetNoDataValue()
+    if nodata is None or not np.isfinite(nodata):
+        return None
+    nodata = float(np.float32(nodata)) if band.DataType == gdal.GDT_Float32 else float(nodata)
+    slack = 1e-3 * abs(nodata) if abs(nodata) > 1e37 else 0.0
+    return nodata - slack, nodata + slack
 
 
 def _scale(band: gdal.Band) -> tuple[float, float] | None:

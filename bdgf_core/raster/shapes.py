@@ -11,6 +11,7 @@ from osgeo import gdal, ogr
 from .grid import Grid
 from .window import Window, tiles
 
+_MEMORY = "MEM" if int(gdal.VersionInfo()) >= 3110000 else "Memory"  # one driver for both since 3.11
 _TILE = 1024  # pixels a side burnt at once, however large the polygon
 
 
@@ -39,7 +40,7 @@ def burn(polygons: list[ogr.Geometry], points: list[ogr.Geometry], grid: Grid) -
     Where the polygons hold no pixel centre: the pixels under their inner points."""
     found = [_centres_inside(polygon, grid) for polygon in polygons]
     if not any(len(pixels) for pixels in found):
-        points = points + [polygon.PointOnSurface() for polygon in polygons]
+        points = points + [polygon.PointOnSurface() or polygon.Centroid() for polygon in polygons]
     found += [_under(point, grid) for point in points]
     pixels: NDArray[np.int64] = np.unique(np.concatenate(found))
     return pixels
@@ -87,7 +88,7 @@ def _burn_tile(polygon: ogr.Geometry, window: Window, grid: Grid) -> NDArray[np.
     x0, a, b, y0, d, e = grid.geotransform
     x, y = x0 + a * window.col + b * window.row, y0 + d * window.col + e * window.row
     raster.SetGeoTransform((x, a, b, y, d, e))
-    vector = ogr.GetDriverByName("Memory").CreateDataSource("")
+    vector = gdal.GetDriverByName(_MEMORY).Create("", 0, 0, 0, gdal.GDT_Unknown)
     layer = vector.CreateLayer("", None, ogr.wkbPolygon)
     feature = ogr.Feature(layer.GetLayerDefn())
     feature.SetGeometry(polygon)
@@ -103,6 +104,6 @@ def _under(point: ogr.Geometry, grid: Grid) -> NDArray[np.int64]:
     if point is None or point.IsEmpty():
         return np.empty(0, np.int64)
     cols, rows = grid.to_pixel(np.array([point.GetX()]), np.array([point.GetY()]))
-    inside = (cols >= 0) & (rows >= 0) & (cols < grid.width) & (rows < grid.height)
+    inside = grid.contains(cols, rows)
     pixels: NDArray[np.int64] = (np.floor(rows) * grid.width + np.floor(cols))[inside].astype(np.int64)
     return pixels

@@ -16,6 +16,7 @@ from osgeo import gdal
 from bdgf_core.errors import InputError, ResourceError
 from bdgf_core.legend import Legend
 
+from .class_tables import describe_classes
 from .gdal_errors import gdal_raises
 from .grid import Grid
 from .styles import class_style
@@ -37,11 +38,14 @@ class RasterWriter:
     """Takes the pixels of a raster in the making; see :func:`create_raster`."""
 
     def __init__(self, dataset: gdal.Dataset, grid: Grid, nodata: float) -> None:
-        self._dataset, self._grid, self._nodata = dataset, grid, nodata
+        self._dataset: gdal.Dataset | None = dataset
+        self._grid, self._nodata = grid, nodata
 
     def write(self, window: Window, array: NDArray[np.generic]) -> None:
         """Write ``array``, (height, width) or (bands, height, width), at a window inside the grid, else ValueError.
         NaN becomes nodata; what is never written is nodata. Raises ResourceError where the disk is full."""
+        if self._dataset is None:
+            raise ValueError("The raster is closed.")
         bands = array[None] if array.ndim == 2 else array
         if bands.shape != (self._dataset.RasterCount, window.height, window.width):
             raise ValueError(f"An array of shape {array.shape} does not fit {window}.")
@@ -55,6 +59,18 @@ class RasterWriter:
                     self._dataset.GetRasterBand(number).WriteArray(band, window.col, window.row)
             except RuntimeError as error:
                 raise _write_failed(self._dataset.GetDescription(), str(error)) from error
+
+    def close(self) -> list[str]:
+        """Write what GDAL still holds back; the failures."""
+        with gdal_raises() as failures:
+            try:
+                if self._dataset is not None:
+                    self._dataset.FlushCache()
+            except RuntimeError as error:
+                failures.append(str(error))
+            # Dropping the dataset closes the file, and tells of failures only through the handler.
+            self._dataset = None
+        return failures
 
 
 @contextmanager
@@ -83,29 +99,21 @@ def create_raster(
     _check_space(final, grid, bands, kind)
     unfinished = final.with_name(f"{_UNFINISHED}{uuid.uuid4().hex[:12]}.tif")
     style = style or (class_style(legend) if legend is not None else None)
+    writer: RasterWriter | None = None
     try:
-        dataset = _create(unfinished, grid, kind, bands, nodata, legend)
-        with gdal_raises():
-            for number, description in enumerate(descriptions, start=1):
-                dataset.GetRasterBand(number).SetDescription(description)
-            dataset.SetMetadata({key: str(value) for key, value in (tags or {}).items()})
-            if legend is not None:
-                _describe_classes(dataset, legend)
-        writer = RasterWriter(dataset, grid, nodata)
+        writer = RasterWriter(
+            _create(unfinished, grid, kind, bands, nodata, legend, descriptions, tags or {}), grid, nodata
+        )
         yield writer
-        with gdal_raises() as failures:
-            try:
-                dataset.FlushCache()
-            except RuntimeError as error:
-                failures.append(str(error))
-            # Closing writes what is left, and can tell of failures only through the handler.
-            del writer._dataset, dataset
+        failures = writer.close()
         if failures:
             raise _write_failed(str(final), failures[0])
         if style is not None:
             _beside(unfinished, ".qml").write_text(style, encoding="utf-8")
         _publish(unfinished, final)
     finally:
+        if writer is not None:
+            writer.close()  # before its files are removed: closing writes side files
         for left in final.parent.glob(f"{unfinished.stem}.*"):
             left.unlink()
 
@@ -126,7 +134,14 @@ def check_output(path: Union[str, Path], *, inputs: Sequence[Union[str, Path]] =
 
 
 def _create(
-    path: Path, grid: Grid, dtype: np.dtype[np.generic], bands: int, nodata: float, legend: Legend | None
+    path: Path,
+    grid: Grid,
+    dtype: np.dtype[np.generic],
+    bands: int,
+    nodata: float,
+    legend: Legend | None,
+    descriptions: Sequence[str],
+    tags: Mapping[str, object],
 ) -> gdal.Dataset:
     driver = gdal.GetDriverByName("GTiff")
     compression = "ZSTD" if "<Value>ZSTD<" in driver.GetMetadataItem("DMD_CREATIONOPTIONLIST") else "DEFLATE"
@@ -142,41 +157,14 @@ def _create(
                 dataset.SetGeoTransform(grid.geotransform)
             for number in range(1, bands + 1):
                 dataset.GetRasterBand(number).SetNoDataValue(nodata)
+            for number, description in enumerate(descriptions, start=1):
+                dataset.GetRasterBand(number).SetDescription(description)
+            dataset.SetMetadata({key: str(value) for key, value in tags.items()})
+            if legend is not None:
+                describe_classes(dataset, legend)
         except RuntimeError as error:
             raise _write_failed(str(path), str(error)) from error
     return dataset
-
-
-def _describe_classes(dataset: gdal.Dataset, legend: Legend) -> None:
-    band = dataset.GetRasterBand(1)
-    if dataset.RasterCount == 1 and band.DataType in (gdal.GDT_Byte, gdal.GDT_UInt16):
-        colors = gdal.ColorTable()
-        for entry in legend.classes:
-            colors.SetColorEntry(entry.value, (*entry.rgb, 255))
-        band.SetColorTable(colors)
-    if max(legend.values) <= 255:
-        names = dict(zip(legend.values, legend.names))
-        band.SetCategoryNames([names.get(value, "") for value in range(max(names) + 1)])
-    band.SetDefaultRAT(_attribute_table(legend))
-
-
-def _attribute_table(legend: Legend) -> gdal.RasterAttributeTable:
-    table = gdal.RasterAttributeTable()
-    table.SetTableType(gdal.GRTT_THEMATIC)
-    table.CreateColumn("Value", gdal.GFT_Integer, gdal.GFU_MinMax)
-    table.CreateColumn("Class", gdal.GFT_String, gdal.GFU_Name)
-    table.CreateColumn("Label", gdal.GFT_String, gdal.GFU_Generic)
-    for name, usage in (("Red", gdal.GFU_Red), ("Green", gdal.GFU_Green), ("Blue", gdal.GFU_Blue)):
-        table.CreateColumn(name, gdal.GFT_Integer, usage)
-    table.CreateColumn("Alpha", gdal.GFT_Integer, gdal.GFU_Alpha)
-    table.SetRowCount(len(legend))
-    for row, entry in enumerate(legend.classes):
-        table.SetValueAsInt(row, 0, entry.value)
-        table.SetValueAsString(row, 1, entry.name)
-        table.SetValueAsString(row, 2, entry.label)
-        for column, value in enumerate((*entry.rgb, 255), start=3):
-            table.SetValueAsInt(row, column, value)
-    return table
 
 
 def _check_space(path: Path, grid: Grid, bands: int, dtype: np.dtype[np.generic]) -> None:
@@ -196,15 +184,15 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def _publish(unfinished: Path, final: Path) -> None:
     try:
+        with open(unfinished, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, final)
         for suffix in (".aux.xml", ".ovr", ".msk", ".qml"):
             made, target = _beside(unfinished, suffix), _beside(final, suffix)
             if made.exists():
                 os.replace(made, target)
             elif suffix != ".qml" and target.exists():
-                target.unlink()  # of a raster of that name that is replaced now
-        with open(unfinished, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, final)
+                target.unlink()  # it belonged to the raster that was replaced
     except PermissionError as error:
         raise InputError(f"{final} is in use by another program; close it there or choose another name.") from error
 
