@@ -69,5 +69,5 @@ def causal_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     padded = F.pad(x, (0, 0, taps - 1, 0))  # (B, K - 1 + L, D)
     y = padded[:, :length] * weight[:, 0, 0]
     for k in range(1, taps):
-        y = y + padded[:, k : k + length] * weight[:, 0, k]
-    return y if bias is None else y + bias
+        y.addcmul_(padded[:, k : k + length], weight[:, 0, k])
+    return y if bias is None else y.add_(bias)

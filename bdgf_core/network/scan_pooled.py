@@ -23,8 +23,8 @@ from torch.autograd.function import once_differentiable
 
 from bdgf_core.network.scan_sequential import Operands
 
-FORWARD_STATE = 2**17  # elements of h in a chunk: large enough to hide Python, small enough for the caches
-BACKWARD_STATE = 2**16  # the backward pass holds L times as many
+CHUNK = 2**17  # elements of h in a chunk: large enough to hide Python, small enough for the caches
+KEPT = 2**22  # elements of h that the backward pass keeps for a chunk's whole sequence: a second bound, 16 MiB a thread
 
 
 def pooled_scan(operands: Operands, *, delta_softplus: bool, chunk: Optional[int] = None) -> Tensor:
@@ -49,7 +49,7 @@ class _PooledScan(torch.autograd.Function):
                 y.mul_(F.silu(x.z))
             result[part] = y.transpose(0, 1)
 
-        _each_chunk(work, u, chunk or FORWARD_STATE // A.numel())
+        _each_chunk(work, u, chunk or CHUNK // A.numel())
         ctx.save_for_backward(*tensors)
         ctx.softplus, ctx.chunk = softplus, chunk
         return result
@@ -70,7 +70,8 @@ class _PooledScan(torch.autograd.Function):
                 out[part] = grads[name].transpose(0, 1)
             shares[part.start] = [grads[name] for name in shared]
 
-        _each_chunk(work, operands.u, ctx.chunk or BACKWARD_STATE // operands.A.numel())
+        size = min(CHUNK, max(KEPT // grad_result.shape[1], CHUNK // 4)) // operands.A.numel()
+        _each_chunk(work, operands.u, ctx.chunk or size)
         in_order = [shares[start] for start in sorted(shares)]  # so that the threads' order cannot reach the sums
         totals = (torch.stack(parts).sum(0) for parts in zip(*in_order))
         grads = {**per_sample, **dict(zip(shared, totals))}
@@ -165,7 +166,8 @@ def _each_chunk(work: Callable[[slice], None], like: Tensor, size: int) -> None:
     batch, threads = like.shape[0], torch.get_num_threads()
     if like.is_cuda:
         size, threads = batch, 1
-    size = max(1, min(size, -(-batch // threads)))
+    rounds = -(-batch // (max(1, size) * threads))
+    size = max(1, -(-batch // (rounds * threads))) if rounds else 1  # the same for every thread
     parts = [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
     inference = torch.is_inference_mode_enabled()
 
@@ -173,12 +175,12 @@ def _each_chunk(work: Callable[[slice], None], like: Tensor, size: int) -> None:
         with torch.inference_mode(inference), torch.no_grad(), torch.autocast(like.device.type, enabled=False):
             work(part)
 
-    if min(threads, len(parts)) == 1:
+    if len(parts) <= 1 or threads == 1:
         for part in parts:
             call(part)
         return
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             list(pool.map(call, parts))
-        finally:
-            torch.set_num_threads(threads)  # the workers' 1 is also what any later thread would start with
+    finally:
+        torch.set_num_threads(threads)  # the workers' 1 is also what any later thread would start with
