@@ -27,7 +27,7 @@ INK, FAINT, PAPER, EMPTY = QColor("#22262b"), QColor("#6d747c"), QColor("#ffffff
 
 
 @dataclass(frozen=True)
-class Mapping:
+class MappedFiles:
     """The files of a mapping, of which ``second`` and ``confidence`` may be missing, and what stands above them."""
 
     land_cover: Path
@@ -41,7 +41,7 @@ class Mapping:
     subtitle: str = ""
 
 
-def draw_picture(output: Path, mapping: Mapping) -> None:
+def draw_picture(output: Path, mapped: MappedFiles) -> None:
     """Write the picture as a PNG. The map and the confidence look as QGIS shows them.
 
     Raises OSError where a file cannot be read or written.
@@ -50,21 +50,21 @@ def draw_picture(output: Path, mapping: Mapping) -> None:
     application = QgsApplication([], False)
     application.initQgis()
     try:
-        if not _drawn(mapping).save(str(output)):
+        if not _drawn(mapped).save(str(output)):
             raise OSError(f"The picture {output} could not be written.")
     finally:
         application.exitQgis()
 
 
-def _drawn(mapping: Mapping) -> QImage:
-    layer = _layer(mapping.land_cover)
+def _drawn(mapped: MappedFiles) -> QImage:
+    layer = _layer(mapped.land_cover)
     classes = [(c.label, c.color) for c in layer.renderer().classes()]
-    frame = _frame(mapping.land_cover)
-    spectral = spectral_composite(str(mapping.spectral), frame)
-    if mapping.second:
-        second = second_composite(str(mapping.second), frame, mapping.second_kind)
+    frame = _frame(mapped.land_cover)
+    spectral = spectral_composite(str(mapped.spectral), frame)
+    if mapped.second:
+        second = second_composite(str(mapped.second), frame, mapped.second_kind)
     else:
-        second = spectral_composite(str(mapping.spectral), frame, infrared=True)
+        second = spectral_composite(str(mapped.spectral), frame, infrared=True)
 
     ground_width = frame.RasterXSize * _stretch(frame)
     scale = PANEL / max(ground_width, frame.RasterYSize)
@@ -77,16 +77,16 @@ def _drawn(mapping: Mapping) -> QImage:
     canvas.fill(PAPER)
     painter = QPainter(canvas)
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-    _text(painter, MARGIN, 52, mapping.headline, size=30, bold=True)
-    _text(painter, MARGIN, 78, mapping.subtitle, size=15, color=FAINT)
-    _panel(painter, places[0][0], _image(spectral), f"{mapping.spectral.name}: {spectral.title}; training data")
-    _training_data(painter, places[0][0], mapping, frame, _colors_by_label(mapping.land_cover, dict(classes)))
-    _panel(painter, places[0][1], _image(second), f"{(mapping.second or mapping.spectral).name}: {second.title}")
+    _text(painter, MARGIN, 52, mapped.headline, size=30, bold=True)
+    _text(painter, MARGIN, 78, mapped.subtitle, size=15, color=FAINT)
+    _panel(painter, places[0][0], _image(spectral), f"{mapped.spectral.name}: {spectral.title}; training data")
+    _training_data(painter, places[0][0], mapped, frame, _colors_by_label(mapped.land_cover, dict(classes)))
+    _panel(painter, places[0][1], _image(second), f"{(mapped.second or mapped.spectral).name}: {second.title}")
     _panel(painter, places[1][0], _rendered(layer, size), "Land-cover map")
     _scale_bar(painter, places[1][0], frame)
     _legend(painter, QRectF(columns[2], rows[0], LEGEND - MARGIN, size.height()), classes)
-    if mapping.confidence:
-        confidence = _layer(mapping.confidence)
+    if mapped.confidence:
+        confidence = _layer(mapped.confidence)
         _panel(painter, places[1][1], _rendered(confidence, size), "Confidence")
         _ramp(painter, QRectF(columns[2], rows[1], LEGEND - MARGIN, 16), confidence)
     painter.end()
@@ -164,12 +164,12 @@ def _panel(painter: QPainter, place: QRectF, image: QImage, caption: str) -> Non
 
 
 def _training_data(
-    painter: QPainter, place: QRectF, mapping: Mapping, frame: gdal.Dataset, colors: dict[str, QColor]
+    painter: QPainter, place: QRectF, mapped: MappedFiles, frame: gdal.Dataset, colors: dict[str, QColor]
 ) -> None:
     """Polygons and dots of points in their classes' colours."""
-    source = ogr.Open(str(mapping.labels))
+    source = ogr.Open(str(mapped.labels))
     layers = [source.GetLayer(i) for i in range(source.GetLayerCount())]
-    layer = next((a for a in layers if a.FindFieldIndex(mapping.class_field, 0) >= 0), layers[0])
+    layer = next((a for a in layers if a.FindFieldIndex(mapped.class_field, 0) >= 0), layers[0])
     there, here = layer.GetSpatialRef(), frame.GetSpatialRef()
     transform = None
     if there is not None and here is not None:
@@ -186,7 +186,7 @@ def _training_data(
             continue
         if transform is not None:
             geometry.Transform(transform)
-        color = colors.get(feature.GetFieldAsString(mapping.class_field), QColor("#ffffff"))
+        color = colors.get(feature.GetFieldAsString(mapped.class_field), QColor("#ffffff"))
         painter.setPen(QPen(color.lighter(125), 2))
         painter.setBrush(QColor(color.red(), color.green(), color.blue(), 110))
         for line, closed in _lines(geometry):
@@ -272,7 +272,7 @@ def _text(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Draw a picture of a mapping.")
+    parser = argparse.ArgumentParser(description="Draw a picture of a mapped.")
     parser.add_argument("output", type=Path)
     parser.add_argument("--map", type=Path, required=True, dest="land_cover")
     parser.add_argument("--confidence", type=Path)
@@ -284,7 +284,7 @@ def main() -> None:
     parser.add_argument("--headline", default="Land cover")
     parser.add_argument("--subtitle", default="")
     options = vars(parser.parse_args())
-    draw_picture(options.pop("output"), Mapping(**options))
+    draw_picture(options.pop("output"), MappedFiles(**options))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def write_hyperspectral(path: Path, landscape: Landscape, rng: np.random.Generat
         stripes = 1 + 0.002 * rng.standard_normal(size)
         values = clean * stripes + noise * rng.standard_normal(clean.shape)
         values = np.clip(np.rint(values * 10_000), 1, 16_000)
-        dead = bad[index] and vapour[index] > 0.65
+        dead = bad[index] and vapour[index] > 0.64
         values[outside | dead] = NODATA
         band = dataset.GetRasterBand(index + 1)
         band.SetNoDataValue(NODATA)
