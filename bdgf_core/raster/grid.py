@@ -48,7 +48,7 @@ class Grid:
         with gdal_raises():
             geotransform = dataset.GetGeoTransform(can_return_null=True)
             crs = dataset.GetSpatialRef()
-            wkt = "" if crs is None or crs.IsLocal() else crs.ExportToWkt(["FORMAT=WKT2_2019"])
+            wkt = crs.ExportToWkt(["FORMAT=WKT2_2019"]) if is_real(crs) else ""
         if geotransform is None or tuple(geotransform) == _PLAIN:
             geotransform = _UNREFERENCED
         return cls(wkt, tuple(geotransform), dataset.RasterYSize, dataset.RasterXSize)
@@ -95,6 +95,11 @@ class Grid:
         row, col = round(float(other_rows[0])), round(float(other_cols[0]))
         apart = max(np.abs(other_cols - cols - col).max(), np.abs(other_rows - rows - row).max())
         return (row, col) if apart <= _ALIGNED else None
+
+
+def is_real(crs: osr.SpatialReference | None) -> bool:
+    """Whether a CRS places things on Earth; local ones and GeoPackage's "undefined" ones do not."""
+    return crs is not None and not crs.IsLocal() and not (crs.GetName() or "").lower().startswith("undefined")
 
 
 def crs_of(wkt: str) -> osr.SpatialReference | None:

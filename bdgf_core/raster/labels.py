@@ -14,7 +14,7 @@ from bdgf_core.errors import InputError
 from bdgf_core.legend import Legend
 
 from .gdal_errors import gdal_raises
-from .grid import Grid, crs_of, same_crs
+from .grid import Grid, crs_of, is_real, same_crs
 from .label_classes import ClassTable, Hints
 from .label_layer import open_label_layer
 from .shapes import burn, parts_of
@@ -148,7 +148,7 @@ class _Collector:
 
     def _projection(self, crs: osr.SpatialReference | None) -> osr.CoordinateTransformation | None:
         target = crs_of(self._grid.crs_wkt)
-        own = None if crs is None or crs.IsLocal() else crs.Clone()
+        own = crs.Clone() if crs is not None and is_real(crs) else None
         if own is None or target is None:
             lacking = self._source.path if target is not None else "The raster"
             if own is not None or target is not None:

@@ -7,7 +7,7 @@ import numpy as np
 from .grid import Grid
 from .pixel_transform import PixelTransform
 
-_POINTS = 65
+_POINTS = 64
 
 
 def overlap_share(grid: Grid, other: Grid) -> float:

@@ -118,7 +118,7 @@ def test_rasters_of_different_places(make_raster: Callable) -> None:
 
 def test_partial_overlap_is_told(make_raster: Callable) -> None:
     half = RasterStack.open(pair(make_raster, {}, {"geotransform": moved(5, 0)}))
-    assert len(half.warnings) == 1 and "covers 49%" in half.warnings[0]
+    assert len(half.warnings) == 1 and "covers 50%" in half.warnings[0]
     sliver = RasterStack.open(pair(make_raster, {"shape": (900, 900)}, {"geotransform": moved(450.1, 450.1, 0.1)}))
     assert "less than 1%" in sliver.warnings[0]
 

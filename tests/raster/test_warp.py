@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from osgeo import gdal
+from osgeo import gdal, osr
 from raster_scenes import NORTH_UP, UTM, crs_from, grid_from
 
 from bdgf_core.raster.dataset import open_raster
@@ -159,6 +159,4 @@ def test_where_the_crs_do_not_meet_nothing_is_read(make_raster: Callable) -> Non
 
 
 def gdal_point(x: float, y: float, source: str, target: str) -> tuple[float, float, float]:
-    from osgeo import osr
-
     return osr.CoordinateTransformation(crs_from(source), crs_from(target)).TransformPoint(x, y)
