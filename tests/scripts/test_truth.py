@@ -16,12 +16,12 @@ def test_the_truth_agrees_with_itself_in_other_values(simulated_scene: Path, tmp
     truth, labels = simulated_scene / "truth.tif", simulated_scene / "training_polygons.gpkg"
     renumbered = tmp_path / "map.tif"
     shutil.copy(truth, renumbered)
+    original = gdal.Open(str(truth))
     dataset = gdal.Open(str(renumbered), gdal.GA_Update)
-    band = dataset.GetRasterBand(1)
-    names, values = band.GetCategoryNames(), band.ReadAsArray()
-    band.SetCategoryNames(["", *names])
-    band.WriteArray((values + 1).astype(np.uint8))
-    band = dataset = None
+    dataset.GetRasterBand(1).SetCategoryNames(["", *original.GetRasterBand(1).GetCategoryNames()])
+    values = original.ReadAsArray()
+    dataset.GetRasterBand(1).WriteArray((values + 1).astype(np.uint8))
+    dataset = None
     assert accuracy_against(renumbered, truth, labels).overall == 1.0
 
     dataset = gdal.Open(str(renumbered), gdal.GA_Update)
