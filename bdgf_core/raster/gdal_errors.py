@@ -10,23 +10,31 @@ from osgeo import gdal, ogr, osr
 
 @contextmanager
 def gdal_raises() -> Iterator[list[str]]:
-    """Inside, GDAL, OGR and OSR raise RuntimeError on failure and print nothing; the yielded list collects
-    the failures, also those that GDAL cannot raise, as on closing a file."""
+    """Inside, GDAL, OGR and OSR raise RuntimeError on failure and print nothing; the list collects the failures."""
+    # Each module keeps a handler on one common stack, which is left in the reverse order of entering.
+    enabled = [module for module in (gdal, ogr, osr) if not module.GetUseExceptions()]
+    for module in enabled:
+        module.UseExceptions()
+    try:
+        with gdal_silent() as failures:
+            yield failures
+    finally:
+        for module in reversed(enabled):
+            if module.GetUseExceptions():
+                module.DontUseExceptions()
+
+
+@contextmanager
+def gdal_silent() -> Iterator[list[str]]:
+    """Inside, GDAL prints nothing; the list collects its failures. For closing files, which cannot raise."""
     failures: list[str] = []
 
     def collect(level: int, number: int, text: str) -> None:
         if level >= gdal.CE_Failure:
             failures.append(text)
 
-    # Each module keeps a handler on one common stack, which is left in the reverse order of entering.
-    enabled = [module for module in (gdal, ogr, osr) if not module.GetUseExceptions()]
-    for module in enabled:
-        module.UseExceptions()
     gdal.PushErrorHandler(collect)
     try:
         yield failures
     finally:
         gdal.PopErrorHandler()
-        for module in reversed(enabled):
-            if module.GetUseExceptions():
-                module.DontUseExceptions()

@@ -17,7 +17,7 @@ from bdgf_core.errors import InputError, ResourceError
 from bdgf_core.legend import Legend
 
 from .class_tables import describe_classes
-from .gdal_errors import gdal_raises
+from .gdal_errors import gdal_raises, gdal_silent
 from .grid import Grid
 from .styles import class_style
 from .window import Window
@@ -61,14 +61,13 @@ class RasterWriter:
                 raise _write_failed(self._dataset.GetDescription(), str(error)) from error
 
     def close(self) -> list[str]:
-        """Write what GDAL still holds back; the failures."""
-        with gdal_raises() as failures:
+        """Write what GDAL still holds back and close the file; the failures in doing so."""
+        with gdal_silent() as failures:
             try:
                 if self._dataset is not None:
                     self._dataset.FlushCache()
-            except RuntimeError as error:
+            except RuntimeError as error:  # where the caller's GDAL raises
                 failures.append(str(error))
-            # Dropping the dataset closes the file, and tells of failures only through the handler.
             self._dataset = None
         return failures
 
