@@ -33,6 +33,7 @@ def accuracy_against(land_cover: Path, truth: Path, labels: Path) -> Accuracy:
 
 def _classes(path: Path) -> tuple[np.ndarray, dict[int, str]]:
     dataset = gdal.Open(str(path))
+    dataset.GetMetadata()  # GDAL 3.6 reads the side file, where the names are, no sooner
     band = dataset.GetRasterBand(1)
     return band.ReadAsArray(), {value: name for value, name in enumerate(band.GetCategoryNames()) if name}
 
