@@ -1,16 +1,15 @@
-"""How fast the selective scan is on this CPU: ours against the plain loop and, where it is at hand, mamba-ssm's reference.
+"""How fast the selective scan is on this CPU: ours, the plain loop and, where it is at hand, mamba-ssm's reference.
 
     python benchmarks/scan.py [--threads 2] [--repeats 3]
 
-Times are the least of several interleaved runs, in ms, and the ratio to ours; memory is what a process of its own needed
-at most above its operands for forward + backward. mamba-ssm's reference: see tests/network/mamba_ssm_reference.py.
+Times are the least of several interleaved runs, in ms, with their ratio to ours; memory is what a process of its own
+needed at most, above its operands, for forward + backward. mamba-ssm's reference: tests/network/mamba_ssm_reference.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import sys
 import time
 from pathlib import Path
@@ -61,9 +60,15 @@ def peak(name: str, case: tuple[int, int, int], threads: int) -> float:
     scan, x = form(name), operands(*case)
     assert scan is not None
     step(scan, operands(2, 2, 16), gradient=True)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = high_water()
     step(scan, x, gradient=True)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return high_water() - before
+
+
+def high_water() -> float:
+    """The most memory this process has held, in MiB; Linux only (``ru_maxrss`` would include the parent's)."""
+    status = Path("/proc/self/status")
+    return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024 if status.exists() else float("nan")
 
 
 def main() -> None:
