@@ -44,8 +44,10 @@ def run(verb: str, job: dict[str, Any], feedback: QgsProcessingFeedback) -> dict
             raise QgsProcessingException(tr("Canceled; no output was written."))
     finally:
         _stop(process)
-        for listener in listeners:
+        for listener, stream in zip(listeners, (process.stdout, process.stderr)):
             listener.join(1.0)
+            if stream is not None and not listener.is_alive():
+                stream.close()
     if events.result is None:
         for line in log:
             feedback.pushConsoleInfo(line)

@@ -6,6 +6,8 @@ import time
 from typing import Any, Optional
 
 from qgis.core import QgsProcessingException, QgsProcessingFeedback
+from qgis.PyQt.QtCore import QCoreApplication, QThread
+from qgis.utils import iface
 
 from .translation import tr
 
@@ -40,10 +42,11 @@ class EventFeedback:
             self.result = event
 
     def heartbeat(self) -> None:
-        """To be called often: qgis_process notices an interrupt only when the progress changes."""
+        """To be called often, so that a wish to cancel is noticed while the engine is silent."""
         if time.monotonic() - self._beat_at >= _HEARTBEAT_S:
-            self._percent = min(self._percent + 1e-6, 100.0)
             self._renew()
+            if iface is None and QThread.currentThread() == QCoreApplication.instance().thread():
+                QCoreApplication.processEvents()  # where qgis_process, which works on its main thread, sees Ctrl+C
 
     def _renew(self) -> None:
         self._beat_at = time.monotonic()

@@ -75,9 +75,19 @@ def label_source(
     Belongs to the main thread.
     """
     source = algorithm.parameterAsSource(parameters, name, context)
-    if source is None:
-        raise QgsProcessingException(tr("The training layer could not be opened."))
+    field = source.fields().at(source.fields().lookupField(field)).name()  # as the file spells it
     layer = label_layer(parameters, context, name)
+    plain = None if _features_are_chosen(parameters[name]) else _plain_file(layer)
+    path, layer_name = plain or (_export(source, field, context), None)
+    return {"path": path, "layer": layer_name, "field": field, "classes": classes_of(layer, field) if layer else None}
+
+
+def refuse_labels(
+    source: Optional[QgsProcessingFeatureSource], field: str, raster: QgsRasterLayer, context: Any
+) -> None:
+    """Raises QgsProcessingException where nothing can be learned for ``raster`` from ``field`` of ``source``."""
+    if source is None:
+        raise QgsProcessingException(tr("The training layer could not be opened; choose another."))
     if source.fields().lookupField(field) < 0:
         raise QgsProcessingException(
             tr(
@@ -93,9 +103,14 @@ def label_source(
                 name=source.sourceName(),
             )
         )
-    plain = None if _features_are_chosen(parameters[name]) else _plain_file(layer)
-    path, layer_name = plain or (_export(source, field, context), None)
-    return {"path": path, "layer": layer_name, "field": field, "classes": classes_of(layer, field) if layer else None}
+    if not overlap(raster, source, context):
+        raise QgsProcessingException(
+            tr(
+                "The training layer {labels} does not overlap the raster {raster}; check their CRS.",
+                labels=source.sourceName(),
+                raster=raster.name(),
+            )
+        )
 
 
 def label_layer(parameters: dict[str, Any], context: QgsProcessingContext, name: str) -> Optional[QgsVectorLayer]:

@@ -46,7 +46,7 @@ class BdgfProvider(QgsProcessingProvider):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
-        return ["tif"]
+        return ["tif", "tiff"]
 
     def defaultRasterFileExtension(self, hasRasters: bool = True) -> str:
         return "tif"

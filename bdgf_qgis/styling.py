@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
     QgsRasterLayer,
+    QgsRendererCategory,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtGui import QColor
@@ -19,18 +20,24 @@ from qgis.PyQt.QtGui import QColor
 
 def classes_of(layer: QgsVectorLayer, field: str) -> Optional[list[dict[str, str]]]:
     """The classes that the layer's categories by ``field`` show, each with label (the field's value as text),
-    name and colour; else None. Belongs to the layer's thread."""
+    name and colour; else those of the field's value map, without colour; else None. Belongs to the layer's thread."""
     renderer = layer.renderer()
-    if not isinstance(renderer, QgsCategorizedSymbolRenderer) or renderer.classAttribute().strip('"') != field:
+    if isinstance(renderer, QgsCategorizedSymbolRenderer) and renderer.classAttribute().strip('"') == field:
+        return [entry for category in renderer.categories() for entry in _classes_of_category(category)] or None
+    widget = layer.editorWidgetSetup(layer.fields().lookupField(field))
+    if widget.type() != "ValueMap":
         return None
-    classes = []
-    for category in renderer.categories():
-        grouped = category.value() if isinstance(category.value(), list) else [category.value()]
-        for label in (as_label(value) for value in grouped):
-            if label:  # the category of all other values has none
-                name = category.label() if category.label() and len(grouped) == 1 else label
-                classes.append({"label": label, "name": name, "color": category.symbol().color().name()})
-    return classes or None
+    entries = widget.config().get("map", {})  # in files of older QGIS a single dictionary
+    pairs = [pair for entry in (entries if isinstance(entries, list) else [entries]) for pair in entry.items()]
+    return [{"label": as_label(value), "name": str(name), "color": ""} for name, value in pairs] or None
+
+
+def _classes_of_category(category: QgsRendererCategory) -> Iterator[dict[str, str]]:
+    grouped = category.value() if isinstance(category.value(), list) else [category.value()]
+    for label in (as_label(value) for value in grouped):
+        if label:  # the category of all other values has none
+            name = category.label() if category.label() and len(grouped) == 1 else label
+            yield {"label": label, "name": name, "color": category.symbol().color().name()}
 
 
 def as_label(value: Any) -> str:

@@ -75,21 +75,21 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         self.refuse_model(self.parameterAsFile(parameters, "CLASSIFIER", context), "classifier", parameters)
         self.refuse_rasters(parameters, context)
-
-    def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        spectral, second = (self.raster(parameters, name, context) for name in ("SPECTRAL", "SECOND"))
-        self._destinations = {name: self.parameterAsOutputLayer(parameters, name, context) or None for name in RASTERS}
-        for path in filter(None, self._destinations.values()):
+        inputs = [self.raster(parameters, name, context) for name in ("SPECTRAL", "SECOND")]
+        outputs = [self.optional_file(parameters, name, context) for name in RASTERS]
+        for path in filter(None, outputs):
             if not path.lower().endswith((".tif", ".tiff")):
                 raise QgsProcessingException(
                     tr("The output {path} is no GeoTIFF; choose a file name that ends in .tif.", path=path)
                 )
-        inputs = [source["path"] for source in (spectral, second) if source]
-        self.refuse_overwriting(list(self._destinations.values()), inputs)
+        self.refuse_overwriting(outputs, [source["path"] for source in inputs if source])
+
+    def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
+        self._destinations = {name: self.parameterAsOutputLayer(parameters, name, context) or None for name in RASTERS}
         return {
             "classifier": self.parameterAsFile(parameters, "CLASSIFIER", context),
-            "spectral": spectral,
-            "second": second,
+            "spectral": self.raster(parameters, "SPECTRAL", context),
+            "second": self.raster(parameters, "SECOND", context),
             "device": self.parameterAsString(parameters, "DEVICE", context),
             "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
             "memory_mb": self.memory_mb(parameters, context),

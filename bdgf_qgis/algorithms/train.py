@@ -5,7 +5,6 @@ from __future__ import annotations
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingOutputNumber,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
@@ -83,14 +82,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
         self.refuse_rasters(parameters, context)
         spectral = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
         labels = self.parameterAsSource(parameters, "LABELS", context)
-        if labels is not None and not layers.overlap(spectral, labels, context):
-            raise QgsProcessingException(
-                tr(
-                    "The training layer {labels} does not overlap the raster {raster}; check their CRS.",
-                    labels=labels.sourceName(),
-                    raster=spectral.name(),
-                )
-            )
+        layers.refuse_labels(labels, self.parameterAsString(parameters, "CLASS_FIELD", context), spectral, context)
         outputs = [self.optional_file(parameters, name, context) for name in ("OUTPUT", "REPORT")]
         self.refuse_overwriting(outputs, [pretrained])
 

@@ -1,0 +1,116 @@
+"""``python -m bdgf_core VERB --job -``, behaving as the environment variable FAKE_ENGINE says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import sys
+import threading
+import time
+
+CLASSES = [
+    {"value": 3, "label": "water", "name": "Open water", "color": "#1122ee"},
+    {"value": 9, "label": "wood", "name": "Wood", "color": "#117733"},
+]
+
+
+def say(event: str, **values) -> None:
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+def write_model(path: str, kind: str, second: bool) -> None:
+    sensors = {"spectral": {}, "second": {}} if second else {"spectral": {}}
+    document = json.dumps({"sensors": sensors})
+    header = json.dumps(
+        {"__metadata__": {"format": "bdgf", "version": "1", "kind": kind, "document": document}}
+    ).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+
+
+def write_raster(path: str, like: str) -> None:
+    from osgeo import gdal
+
+    source = gdal.Open(like)
+    size = source.RasterXSize, source.RasterYSize
+    raster = gdal.GetDriverByName("GTiff").Create(path, *size, 1, gdal.GDT_Byte)
+    raster.SetProjection(source.GetProjection())
+    raster.SetGeoTransform(source.GetGeoTransform())
+    raster.GetRasterBand(1).SetNoDataValue(255)
+    raster.GetRasterBand(1).Fill(3)
+
+
+def work(verb: str, job: dict) -> None:
+    say("message", text="Device: cpu, since the fake engine knows no other.")
+    say("progress", fraction=0.25, eta_s=150.0)
+    if verb == "pretrain":
+        write_model(job["output"], "pretrained", bool(job["second"]))
+        say("result", output=job["output"], steps=1, seconds=0.1, device="cpu")
+    elif verb == "train":
+        write_model(job["output"], "classifier", bool(job["second"]))
+        if job["report"]:
+            with open(job["report"], "w") as file:
+                file.write("<p>0.75</p>")
+        figures = {"overall_accuracy": 0.75, "average_accuracy": 0.5, "kappa": 0.25}
+        if job["validation"] == "none":
+            figures = dict.fromkeys(figures)
+        say("result", output=job["output"], report=job["report"], classes=CLASSES, **figures)
+    elif verb == "classify":
+        for key in ("output", "confidence", "probabilities", "quality"):
+            if job[key]:
+                write_raster(job[key], job["spectral"]["path"])
+        say("result", classes=CLASSES, **{k: job[k] for k in ("output", "confidence", "probabilities", "quality")})
+    else:
+        for key in ("html", "json"):
+            if job[key]:
+                with open(job[key], "w") as file:
+                    file.write("{}")
+        say("result", html=job["html"], json=job["json"], summary={})
+
+
+def wait_for_cancel() -> None:
+    for line in sys.stdin:
+        if line.strip() == "cancel":
+            break
+    say("error", kind="Canceled", text="Canceled; no output was written.")
+    os._exit(130)
+
+
+def main() -> None:
+    verb, mode = sys.argv[1], os.environ.get("FAKE_ENGINE", "")
+    job = json.loads(sys.stdin.readline())
+    if "FAKE_ENGINE_JOB" in os.environ:
+        with open(os.environ["FAKE_ENGINE_JOB"], "w") as file:
+            json.dump({"job": job, "environment": dict(os.environ), "pid": os.getpid()}, file)
+    if mode == "slow":
+        say("progress", fraction=0.5, eta_s=None)
+        threading.Thread(target=wait_for_cancel).start()
+        time.sleep(60)
+    elif mode == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        say("progress", fraction=0.5, eta_s=None)
+        time.sleep(60)
+    elif mode == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif mode == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif mode == "error":
+        say("error", kind="InputError", text="Band 7 of Größe.tif holds no data; choose others.")
+        sys.exit(1)
+    elif mode == "broken":
+        raise ImportError("libcudart.so.12: cannot open shared object file")
+    elif mode == "noise":
+        print("a library says hello")
+        print("[1, 2]", flush=True)
+        say("warning", text="Two bands were left out.")
+        say("progress", fraction=0.9, eta_s=None)
+        say("progress", fraction=0.1, eta_s=None)
+        work(verb, job)
+    else:
+        work(verb, job)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""What comes out: declared outputs, the styled map, and chains in the Model Designer."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from qgis.core import (
+    QgsApplication,
+    QgsPalettedRasterRenderer,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterRasterLayer,
+    QgsProject,
+    QgsRasterLayer,
+)
+
+Source = QgsProcessingModelChildParameterSource
+
+
+def test_pretrain_train_classify_info(engine, scene, run):
+    rasters = dict(SPECTRAL=scene.spectral, SECOND=scene.second)
+    pretrained = run("pretrain", **rasters, SECOND_KIND="sar_linear", SEED=7, OUTPUT=scene.path("p.bdgf"))["OUTPUT"]
+    assert engine.job["second_kind"] == "sar_linear" and engine.job["seed"] == 7 and engine.job["looks"] == 1.0
+    trained = run(
+        "train",
+        PRETRAINED=pretrained,
+        **rasters,
+        LABELS=scene.polygons,
+        CLASS_FIELD="CLASS",
+        VALIDATION="random",
+        OUTPUT="TEMPORARY_OUTPUT",
+        REPORT=scene.path("report.html"),
+    )
+    assert engine.job["validation"] == "random" and engine.job["labels"]["field"] == "class"
+    assert (trained["OVERALL_ACCURACY"], trained["AVERAGE_ACCURACY"], trained["KAPPA"]) == (0.75, 0.5, 0.25)
+    assert trained["OUTPUT"].endswith(".bdgf") and os.path.exists(trained["REPORT"])
+    mapped = run("classify", CLASSIFIER=trained["OUTPUT"], **rasters, MIN_DATA=0.8, OUTPUT=scene.path("map.tif"))
+    assert mapped == {"OUTPUT": scene.path("map.tif")} and engine.job["min_data"] == 0.8
+    assert engine.job["confidence"] is None and engine.job["quality"] is None
+    told = run("modelinfo", MODEL=trained["OUTPUT"], HTML=scene.path("i.html"), JSON=scene.path("i.json"))
+    assert told == {"HTML": scene.path("i.html"), "JSON": scene.path("i.json")}
+
+
+def test_all_rasters_of_classify(engine, scene, run):
+    classifier = scene.model("c.bdgf", "classifier", second=False)
+    names = ("OUTPUT", "CONFIDENCE", "PROBABILITIES", "QUALITY")
+    results = run(
+        "classify", CLASSIFIER=classifier, SPECTRAL=scene.spectral, **dict.fromkeys(names, "TEMPORARY_OUTPUT")
+    )
+    assert set(results) == set(names) and all(
+        os.path.exists(path) and path.endswith(".tif") for path in results.values()
+    )
+
+
+def test_no_validation_means_no_figures(engine, scene, run):
+    pretrained = scene.model("p.bdgf", "pretrained", second=False)
+    results = run(
+        "train",
+        PRETRAINED=pretrained,
+        SPECTRAL=scene.spectral,
+        LABELS=scene.polygons,
+        CLASS_FIELD="class",
+        VALIDATION="none",
+        OUTPUT=scene.path("c.bdgf"),
+    )
+    assert results["OVERALL_ACCURACY"] is None and results["KAPPA"] is None
+
+
+def test_engine_error_reaches_the_caller(engine, scene, run):
+    engine.behave("error")
+    with pytest.raises(QgsProcessingException, match="Band 7 of Größe.tif holds no data; choose others."):
+        run("pretrain", SPECTRAL=scene.spectral, OUTPUT=scene.path("p.bdgf"))
+
+
+def test_map_over_an_input_is_refused(engine, scene, check):
+    classifier = scene.model("c.bdgf", "classifier", second=False)
+    given = dict(CLASSIFIER=classifier, SPECTRAL=scene.spectral)
+    assert "is an input or another output" in check("classify", **given, OUTPUT=scene.spectral)
+    same = scene.path("same.tif")
+    assert "is an input or another output" in check("classify", **given, OUTPUT=same, CONFIDENCE=same)
+    assert ".png" in check("classify", **given, OUTPUT=scene.path("map.png"))
+
+
+def test_loaded_map_has_names_and_colors(engine, scene):
+    import processing
+    from processing.gui.Postprocessing import handleAlgorithmResults
+
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("bdgf:classify")
+    parameters = {
+        "CLASSIFIER": scene.model("c.bdgf", "classifier", second=False),
+        "SPECTRAL": scene.spectral,
+        "OUTPUT": scene.path("map.tif"),
+    }
+    details = QgsProcessingContext.LayerDetails("Land cover", QgsProject.instance(), "OUTPUT")
+    context.addLayerToLoadOnCompletion(scene.path("map.tif"), details)
+    feedback = QgsProcessingFeedback(False)
+    processing.run(algorithm, parameters, context=context, feedback=feedback, onFinish=lambda *_: None)
+    assert handleAlgorithmResults(algorithm, context, feedback)
+    (layer,) = (la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsRasterLayer))
+    renderer = layer.renderer()
+    assert isinstance(renderer, QgsPalettedRasterRenderer)
+    entries = [(c.value, c.label, c.color.name()) for c in renderer.classes()]
+    assert entries == [(3, "Open water", "#1122ee"), (9, "Wood", "#117733")]
+    QgsProject.instance().removeAllMapLayers()
+
+
+@pytest.fixture
+def chain(engine) -> QgsProcessingModelAlgorithm:
+    """pretrain → train → classify as people draw it in the Model Designer."""
+    model = QgsProcessingModelAlgorithm("chain", "tests")
+    for parameter in (
+        QgsProcessingParameterRasterLayer("image", "image"),
+        QgsProcessingParameterRasterLayer("radar", "radar"),
+        QgsProcessingParameterFeatureSource("labels", "labels"),
+    ):
+        model.addModelParameter(parameter, QgsProcessingModelParameter(parameter.name()))
+    rasters = {"SPECTRAL": Source.fromModelParameter("image"), "SECOND": Source.fromModelParameter("radar")}
+    steps = {
+        "pretrain": {**rasters, "PRESET": Source.fromStaticValue("quick")},
+        "train": {
+            **rasters,
+            "PRETRAINED": Source.fromChildOutput("pretrain", "OUTPUT"),
+            "LABELS": Source.fromModelParameter("labels"),
+            "CLASS_FIELD": Source.fromStaticValue("class"),
+        },
+        "classify": {**rasters, "CLASSIFIER": Source.fromChildOutput("train", "OUTPUT")},
+    }
+    for name, sources in steps.items():
+        child = QgsProcessingModelChildAlgorithm(f"bdgf:{name}")
+        child.setChildId(name)
+        defaults = {
+            d.name(): d.defaultValue()
+            for d in QgsApplication.processingRegistry().algorithmById(child.algorithmId()).parameterDefinitions()
+        }
+        filled_in = {k: Source.fromStaticValue(v) for k, v in defaults.items() if v is not None}
+        for parameter, source in {**filled_in, **sources}.items():
+            child.addParameterSources(parameter, [source])
+        model.addChildAlgorithm(child)
+    output = QgsProcessingModelOutput("map", "map")
+    output.setChildId("classify")
+    output.setChildOutputName("OUTPUT")
+    child = model.childAlgorithm("classify")
+    child.setModelOutputs({"map": output})
+    model.setChildAlgorithm(child)
+    model.updateDestinationParameters()
+    return model
+
+
+def run_model(model: QgsProcessingAlgorithm, scene) -> dict:
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    parameters = {"image": scene.spectral, "radar": scene.second, "labels": scene.polygons}
+    destination = next(d.name() for d in model.destinationParameterDefinitions())
+    parameters[destination] = scene.path("map.tif")
+    ok, message = model.checkParameterValues(parameters, context)
+    assert ok, message
+    results, ok = model.run(parameters, context, QgsProcessingFeedback(False), {}, False)
+    assert ok
+    return results
+
+
+def test_chain_runs_as_a_model(chain, scene, engine):
+    for child in chain.childAlgorithms():
+        assert chain.validateChildAlgorithm(child) == (True, [])
+    results = run_model(chain, scene)
+    assert os.path.exists(scene.path("map.tif")) and engine.job["classifier"].endswith(".bdgf")
+    assert results["CHILD_RESULTS"]["train"]["KAPPA"] == 0.25
+
+
+def test_chain_survives_a_model_file(chain, scene):
+    path = scene.path("chain.model3")
+    assert chain.toFile(path)
+    again = QgsProcessingModelAlgorithm()
+    assert again.fromFile(path)
+    run_model(again, scene)
+    assert os.path.exists(scene.path("map.tif"))
+
+
+def test_designer_offers_the_model_of_the_step_before(chain):
+    sources = chain.availableSourcesForChild("train", ["file"], ["outputFile", "outputString"])
+    assert ("pretrain", "OUTPUT") in [(s.outputChildId(), s.outputName()) for s in sources]
