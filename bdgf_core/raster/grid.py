@@ -43,13 +43,20 @@ class Grid:
 
     @classmethod
     def of(cls, source: Union[str, Path, gdal.Dataset]) -> Grid:
-        """The grid of a raster, by its path or open dataset. Raises InputError where it cannot be opened."""
+        """The grid of a raster, by its path or open dataset. Raises InputError where it cannot be opened, or is placed
+        by ground control points or RPCs only."""
         dataset = source if isinstance(source, gdal.Dataset) else open_raster(source)
         with gdal_raises():
             geotransform = dataset.GetGeoTransform(can_return_null=True)
             crs = dataset.GetSpatialRef()
             wkt = crs.ExportToWkt(["FORMAT=WKT2_2019"]) if is_real(crs) else ""
+            raw = dataset.GetGCPCount() > 0 or bool(dataset.GetMetadata("RPC"))
         if geotransform is None or tuple(geotransform) == _PLAIN:
+            if raw:
+                raise InputError(
+                    f"{dataset.GetDescription()} is placed by control points only; warp it to a CRS first "
+                    "(in QGIS: Raster, Projections, Warp) and use the result."
+                )
             geotransform = _UNREFERENCED
         return cls(wkt, tuple(geotransform), dataset.RasterYSize, dataset.RasterXSize)
 

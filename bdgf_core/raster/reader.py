@@ -117,9 +117,12 @@ def _nodata_range(band: gdal.Band) -> tuple[float, float] | None:
     """The band's nodata value as a range of one number; None where it has none. One as huge as -3.4e+38 means
     the type's largest, with however few digits it was written."""
     nodata = band.GetNoDataValue()
-    if nodata is None or not np.isfinite(nodata):
+    if nodata is None or np.isnan(nodata):
         return None
-    nodata = float(np.float32(nodata)) if band.DataType == gdal.GDT_Float32 else float(nodata)
+    if band.DataType == gdal.GDT_Float32:
+        largest = np.finfo(np.float32).max
+        nodata = np.float32(np.clip(nodata, -largest, largest))
+    nodata = float(nodata)
     slack = 1e-3 * abs(nodata) if abs(nodata) > 1e37 else 0.0
     return nodata - slack, nodata + slack
 

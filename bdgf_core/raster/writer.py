@@ -37,9 +37,9 @@ _UNFINISHED = ".bdgf-"  # how the names of files in the making begin
 class RasterWriter:
     """Takes the pixels of a raster in the making; see :func:`create_raster`."""
 
-    def __init__(self, dataset: gdal.Dataset, grid: Grid, nodata: float) -> None:
+    def __init__(self, path: Path, dataset: gdal.Dataset, grid: Grid, nodata: float) -> None:
         self._dataset: gdal.Dataset | None = dataset
-        self._grid, self._nodata = grid, nodata
+        self._path, self._grid, self._nodata = path, grid, nodata
 
     def write(self, window: Window, array: NDArray[np.generic]) -> None:
         """Write ``array``, (height, width) or (bands, height, width), at a window inside the grid, else ValueError.
@@ -58,7 +58,7 @@ class RasterWriter:
                 for number, band in enumerate(bands, start=1):
                     self._dataset.GetRasterBand(number).WriteArray(band, window.col, window.row)
             except RuntimeError as error:
-                raise _write_failed(self._dataset.GetDescription(), str(error)) from error
+                raise _write_failed(self._path, str(error)) from error
 
     def close(self) -> list[str]:
         """Write what GDAL still holds back and close the file; the failures in doing so."""
@@ -100,13 +100,13 @@ def create_raster(
     style = style or (class_style(legend) if legend is not None else None)
     writer: RasterWriter | None = None
     try:
-        writer = RasterWriter(
-            _create(unfinished, grid, kind, bands, nodata, legend, descriptions, tags or {}), grid, nodata
-        )
+        dataset = _create(unfinished, grid, kind, bands, nodata, legend, descriptions, tags or {})
+        writer = RasterWriter(final, dataset, grid, nodata)
+        del dataset  # only the writer holds it, and closes the file by letting go
         yield writer
         failures = writer.close()
         if failures:
-            raise _write_failed(str(final), failures[0])
+            raise _write_failed(final, failures[0])
         if style is not None:
             _beside(unfinished, ".qml").write_text(style, encoding="utf-8")
         _publish(unfinished, final)
@@ -162,7 +162,7 @@ def _create(
             if legend is not None:
                 describe_classes(dataset, legend)
         except RuntimeError as error:
-            raise _write_failed(str(path), str(error)) from error
+            raise _write_failed(path, str(error)) from error
     return dataset
 
 
@@ -196,5 +196,5 @@ def _publish(unfinished: Path, final: Path) -> None:
         raise InputError(f"{final} is in use by another program; close it there or choose another name.") from error
 
 
-def _write_failed(path: str, reason: str) -> ResourceError:
+def _write_failed(path: Path, reason: str) -> ResourceError:
     return ResourceError(f"Writing {path} failed ({reason.rstrip('.')}); check that the disk is not full.")

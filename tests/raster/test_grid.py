@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raster_scenes import NORTH_UP, UTM, grid_from
+from osgeo import gdal
+from raster_scenes import NORTH_UP, UTM, crs_from, grid_from
 
 from bdgf_core.errors import InputError
 from bdgf_core.raster.grid import Grid
@@ -58,3 +59,11 @@ def test_degenerate_grids_are_refused() -> None:
         grid_from(2, 2, (0.0, 0.0, 0.0, 0.0, 0.0, -1.0))
     with pytest.raises(InputError, match="empty"):
         grid_from(0, 2)
+
+
+def test_rasters_with_control_points_only_are_to_be_warped_first(make_raster: Callable) -> None:
+    points = [gdal.GCP(500000 + 10 * c, 5800000 - 10 * r, 0, c, r) for c, r in ((0, 0), (5, 0), (0, 3))]
+    crs = crs_from(UTM).ExportToWkt()
+    path = make_raster("slant.tif", np.zeros((3, 5), np.uint8), None, "", finish=lambda d: d.SetGCPs(points, crs))
+    with pytest.raises(InputError, match="slant.tif is placed by control points only; warp it"):
+        Grid.of(path)

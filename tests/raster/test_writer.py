@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
 import pytest
@@ -131,7 +131,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     limit = pytest.importorskip("resource", reason="file sizes cannot be limited on this system")
     before = limit.getrlimit(limit.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -144,7 +144,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     finally:
         limit.setrlimit(limit.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert os.listdir(tmp_path) == [] and capfd.readouterr().err == ""
+    assert os.listdir(tmp_path) == []
 
 
 def test_arrays_must_fit(tmp_path: Path) -> None:
