@@ -131,12 +131,12 @@ class _Collector:
         legend, order = self._classes.legend(np.unique(classes))
         if mixed:
             names = _listed(self._classes.labels[i] for i in sorted(mixed[1]))
-            self._warnings.append(f"{mixed[0]} pixels are claimed by several classes ({names}) and are left out.")
+            self._warnings.append(f"Pixels claimed by several classes ({names}) are left out: {mixed[0]}.")
         if len(pixels) == 0:
             raise InputError(f"All pixels of {path} are claimed by several classes of {field!r}; mend the overlaps.")
         unused = [label for i, label in enumerate(self._classes.labels) if i not in order]
         if unused:
-            self._warnings.append(f"No pixel is left of these classes, which are dropped: {_listed(unused)}.")
+            self._warnings.append(f"Classes without any pixel are dropped: {_listed(unused)}.")
         for reason, count in self._left_out.items():
             if count:
                 self._warnings.append(_REASONS[reason].format(count=count, path=path, field=field))
@@ -170,11 +170,11 @@ class _Collector:
 
 
 _REASONS = {
-    "geometry": "{count} features of {path} have no geometry and are left out.",
-    "class": "{count} features of {path} have no value in {field!r} and are left out.",
-    "lines": "{count} features of {path} are neither polygons nor points and are left out.",
-    "broken": "{count} features of {path} have a geometry that cannot be mended or reprojected and are left out.",
-    "outside": "{count} features of {path} lie outside of the raster and are left out.",
+    "geometry": "Features of {path} without a geometry are left out: {count}.",
+    "class": "Features of {path} without a value in {field!r} are left out: {count}.",
+    "lines": "Features of {path} that are neither polygons nor points are left out: {count}.",
+    "broken": "Features of {path} that cannot be mended or reprojected are left out: {count}.",
+    "outside": "Features of {path} outside of the raster are left out: {count}.",
 }
 
 

@@ -162,6 +162,7 @@ def _create(
             if legend is not None:
                 describe_classes(dataset, legend)
         except RuntimeError as error:
+            dataset = None  # closed before its file is removed
             raise _write_failed(path, str(error)) from error
     return dataset
 
