@@ -116,6 +116,8 @@ def _mamba_ssm(
 ) -> Tensor:  # fmt: skip
     importlib.import_module("selective_scan_cuda")  # the package imports without its kernel, too: ask for the kernel
     interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
+    delta, B, C = (x.to(u.dtype) for x in (delta, B, C))  # the kernel takes one dtype beside its float32 parameters
+    z = None if z is None else z.to(u.dtype)
     y: Tensor = interface.selective_scan_fn(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
     return y
 

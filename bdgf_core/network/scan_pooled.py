@@ -142,9 +142,8 @@ def _recur_back(delta: Tensor, x: Operands, h: Tensor, grad_y: Tensor) -> tuple[
     results = [torch.zeros_like(v) for v in (delta, delta, x.B, x.C)]
     rows = (v.unsqueeze(2) for v in (delta, delta * x.u, grad_y, x.B, *results))  # (L, b, 1, D or N)
     steps = list(zip(*rows, x.C.unsqueeze(3), h))
-    for t, (delta_t, drive_t, grad_t, B_t, to_drive, to_delta, to_B, to_C, C_t, h_t) in reversed(
-        list(enumerate(steps))
-    ):
+    for t in reversed(range(len(h))):
+        delta_t, drive_t, grad_t, B_t, to_drive, to_delta, to_B, to_C, C_t, h_t = steps[t]
         g.addcmul_(grad_t, C_t)
         torch.bmm(grad_t, h_t.transpose(1, 2), out=to_C)  # the row first: the other order is up to eight times slower
         torch.bmm(drive_t, g.transpose(1, 2), out=to_B)
