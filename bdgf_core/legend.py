@@ -58,7 +58,9 @@ class Legend:
 
     @classmethod
     def from_json(cls, items: Sequence[dict[str, Any]]) -> Legend:
-        return cls(tuple(LandCoverClass(int(i["value"]), str(i["label"]), str(i["name"]), str(i["color"])) for i in items))
+        return cls(
+            tuple(LandCoverClass(int(i["value"]), str(i["label"]), str(i["name"]), str(i["color"])) for i in items)
+        )
 
 
 _WORDS = (  # the colours people expect, by words in the class name; first match wins
@@ -85,7 +87,9 @@ def default_colors(names: Sequence[str]) -> tuple[str, ...]:
         color = next((c for words, c in _WORDS if re.search(words, name.lower())), None)
         while color is None or color in colors:
             hue = (hue + 0.61803398875) % 1.0
-            red, green, blue = colorsys.hsv_to_rgb(hue, 0.55 + 0.35 * (len(colors) % 2), 0.88 - 0.2 * (len(colors) % 3 == 2))
+            red, green, blue = colorsys.hsv_to_rgb(
+                hue, 0.55 + 0.35 * (len(colors) % 2), 0.88 - 0.2 * (len(colors) % 3 == 2)
+            )
             color = f"#{int(red * 255):02x}{int(green * 255):02x}{int(blue * 255):02x}"
         colors.append(color)
     return tuple(colors)

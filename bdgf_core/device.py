@@ -1,0 +1,60 @@
+"""Where the arithmetic runs, and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import ContextManager
+
+import torch
+
+from .errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Device:
+    """A torch device, why it was chosen, and whether its matrix units make bfloat16 worthwhile."""
+
+    torch: torch.device
+    reason: str
+    bfloat16: bool
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.torch.type == "cuda"
+
+    def autocast(self) -> ContextManager[object]:
+        """bfloat16 for convolutions and products where the hardware has units for it, else float32 throughout."""
+        if self.bfloat16:
+            return torch.autocast(self.torch.type, torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def __str__(self) -> str:
+        return f"{self.torch} ({self.reason})"
+
+
+def choose_device(name: str = "auto") -> Device:
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``. A GPU asked for by name and missing is a :class:`DeviceError`."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"Device {name!r} is not known; use auto, cpu, cuda or cuda:0, cuda:1, ….")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "cpu" or (name == "auto" and not gpus):
+        why = "asked for" if name == "cpu" else "no CUDA GPU that this torch can use was found"
+        return Device(torch.device("cpu"), f"{torch.get_num_threads()} threads; {why}", _cpu_has_bfloat16())
+    index = int(name.partition(":")[2] or 0)
+    if index >= gpus:
+        found = f"{gpus} found" if gpus else "none found"
+        raise DeviceError(
+            f"Device {name!r} is not there ({found}); choose auto or cpu, or install a CUDA build of torch."
+        )
+    why = "found" if name == "auto" else "asked for"
+    return Device(
+        torch.device("cuda", index), f"{torch.cuda.get_device_name(index)}; {why}", torch.cuda.is_bf16_supported()
+    )
+
+
+def _cpu_has_bfloat16() -> bool:
+    """AMX only: without it bfloat16 on a CPU is emulated and many times slower than float32."""
+    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(probe and probe())

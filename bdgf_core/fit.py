@@ -1,0 +1,104 @@
+"""Fitting the group network to training samples, and judging it on samples kept apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .device import Device
+from .network.group import GroupConfig, GroupNetwork
+from .progress import Progress
+from .samples.patches import PatchSamples
+
+Indices = NDArray[np.int64]
+
+_CURVE_POINTS = 100
+_PREDICTED_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """``steps`` of ``batch`` samples. ``schedule`` "steps" halves the rate at 50, 75 and 90 % (METHOD: MultiStepLR),
+    "cosine" warms up and anneals it. ``balance`` in [0, 1] draws classes by count^(1 − balance). ``jitter`` is the
+    standard deviation of a random gain and offset of every channel of a sample."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    schedule: str
+    balance: float
+    weight_decay: float
+    jitter: float
+    turn: bool = True
+
+
+def fit_network(
+    config: GroupConfig,
+    samples: PatchSamples,
+    index: Indices,
+    how: FitConfig,
+    *,
+    seed: int,
+    device: Device,
+    progress: Progress,
+) -> tuple[GroupNetwork, list[dict[str, float]]]:
+    """A network trained on the samples of ``index``, in eval mode after the last step, and its losses on the way."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    network = GroupNetwork(config).to(device.torch)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(how.schedule, step / how.steps))
+    pool = torch.from_numpy(index)
+    counts = torch.bincount(samples.classes[pool], minlength=config.classes).double()
+    weight = counts[samples.classes[pool]] ** -how.balance
+    # A batch norm in train mode needs two samples.
+    batch = max(2, min(how.batch, len(pool)))
+    curve: list[dict[str, float]] = []
+    window: list[dict[str, float]] = []
+    for step in range(how.steps):
+        drawn = pool[torch.multinomial(weight, batch, replacement=len(pool) < 2 * batch, generator=generator)]
+        images = samples.batch(drawn, device.torch)
+        if how.turn:
+            images = images.turned(int(torch.randint(8, (1,), generator=generator)))
+        if how.jitter:
+            images = images.jittered(how.jitter, generator=generator)
+        with device.autocast():
+            output = network(images.spectral, images.second, images.diffusion)
+        loss, parts = network.loss(output, images.classes)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        window.append(parts)
+        if (step + 1) * _CURVE_POINTS // how.steps > step * _CURVE_POINTS // how.steps:
+            curve.append({"step": step + 1, **{k: round(float(np.mean([w[k] for w in window])), 5) for k in parts}})
+            window.clear()
+        progress.update((step + 1) / how.steps)
+    return network.eval(), curve
+
+
+@torch.no_grad()
+def predict(network: GroupNetwork, samples: PatchSamples, index: Indices, device: Device) -> NDArray[np.float32]:
+    """Class probabilities (n, K) of the samples of ``index``, by the joint head and the branches (see
+    :meth:`GroupNetwork.probabilities`)."""
+    out: list[Tensor] = []
+    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
+        images = samples.batch(part, device.torch)
+        with device.autocast():
+            output = network(images.spectral, images.second, images.diffusion)
+        out.append(network.probabilities(output).cpu())
+    return torch.cat(out).numpy() if out else np.zeros((0, network.config.classes), np.float32)
+
+
+def _rate(schedule: str, progress: float) -> float:
+    if schedule == "steps":
+        return 0.5 ** sum(progress >= milestone for milestone in (0.5, 0.75, 0.9))
+    warm = 0.1
+    if progress < warm:
+        return 0.05 + 0.95 * progress / warm
+    return 0.5 * (1.0 + float(np.cos(np.pi * (progress - warm) / (1.0 - warm)))) + 1e-3

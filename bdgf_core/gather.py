@@ -1,0 +1,71 @@
+"""The patches around labelled pixels, gathered tile by tile from the rasters and their diffusion features."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .diffusion.features import feature_channels
+from .inputs import FeatureScale, InputReader, tile_side
+from .network.group import PATCH, gather_patches
+from .progress import Progress
+from .raster.labels import Labels
+from .raster.window import Window
+from .samples.patches import PatchSamples
+
+
+def gather_samples(
+    reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress
+) -> tuple[PatchSamples, FeatureScale]:
+    """The samples of ``labels`` in their order, with standardised diffusion features in half precision, and the scale
+    of these. Features beyond half of the memory lie in a temporary file."""
+    depth = reader.process.stack.depth
+    channels = feature_channels(depth)
+    count = len(labels)
+    spectral = torch.empty((count, reader.sensors["spectral"].channels, PATCH, PATCH))
+    second = None
+    if "second" in reader.sensors:
+        second = torch.empty((count, reader.sensors["second"].channels, PATCH, PATCH))
+    diffusion = _half((count, channels, PATCH, PATCH), memory_bytes // 2)
+    side = tile_side(depth, memory_bytes=memory_bytes)
+    by_tile: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i, (row, col) in enumerate(zip(labels.rows // side, labels.cols // side)):
+        by_tile[int(row), int(col)].append(i)
+    total = torch.zeros(channels, dtype=torch.float64)
+    squares = torch.zeros(channels, dtype=torch.float64)
+    for done, (_, members) in enumerate(sorted(by_tile.items())):
+        index = torch.tensor(members)
+        rows, cols = labels.rows[members], labels.cols[members]
+        top, left = int(rows.min()), int(cols.min())
+        window = Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)
+        inputs = reader.read(window)
+        row = torch.from_numpy(rows - top).long().to(inputs.spectral.device)
+        col = torch.from_numpy(cols - left).long().to(inputs.spectral.device)
+        spectral[index] = gather_patches(inputs.spectral, row, col, PATCH).cpu()
+        if second is not None and inputs.second is not None:
+            second[index] = gather_patches(inputs.second, row, col, PATCH).cpu()
+        diffusion[index] = gather_patches(inputs.diffusion, row, col, PATCH).half().cpu()
+        centres = inputs.diffusion[:, row + PATCH // 2, col + PATCH // 2].double().cpu()
+        total += centres.sum(1)
+        squares += centres.square().sum(1)
+        progress.update((done + 1) / len(by_tile))
+    mean = total / count
+    std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=1e-6)
+    scale = FeatureScale(mean.float(), std.float())
+    for chunk in torch.arange(count).split(512):  # type: ignore[no-untyped-call]
+        values = diffusion[chunk].float()
+        diffusion[chunk] = ((values - scale.mean[:, None, None]) / scale.std[:, None, None]).half()
+    return PatchSamples(spectral, second, diffusion, torch.from_numpy(labels.classes).long()), scale
+
+
+def _half(shape: tuple[int, ...], memory_bytes: int) -> Tensor:
+    if 2 * int(np.prod(shape)) <= memory_bytes:
+        return torch.zeros(shape, dtype=torch.float16)
+    with tempfile.NamedTemporaryFile(prefix="bdgf-features-", dir=Path(tempfile.gettempdir())) as file:
+        # The mapping keeps the unlinked file alive, and the system frees it with the process.
+        return torch.from_numpy(np.memmap(file, np.float16, "w+", shape=shape))

@@ -1,0 +1,110 @@
+"""What the group network sees of a window of the rasters: spectral, second-sensor and diffusion channels.
+
+S, R, C channels; h, w rows and columns of the window; M margin around it for the patches of its edge pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Mapping, Optional
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .device import Device
+from .diffusion.features import extract_features, position_noise
+from .diffusion.forward import BandStack, ForwardProcess
+from .diffusion.unet import HALO, DenoisingUNet
+from .network.group import PATCH
+from .raster.stack import RasterStack
+from .raster.window import Window
+from .samples.sensor import Sensor
+
+MARGIN = PATCH // 2
+
+
+@dataclass(frozen=True)
+class NetworkInputs:
+    """``spectral`` (S, h + 2M, w + 2M), ``second`` (R, …) or None, ``diffusion`` (C, …) float32 on the device;
+    ``data_share`` (h, w) by modality, the share of its bands that have data. Outside of the raster all is 0."""
+
+    spectral: Tensor
+    second: Optional[Tensor]
+    diffusion: Tensor
+    data_share: dict[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]
+
+
+@dataclass(frozen=True)
+class FeatureScale:
+    """Mean and standard deviation of each diffusion channel, (C,)."""
+
+    mean: Tensor
+    std: Tensor
+
+
+@dataclass(frozen=True)
+class InputReader:
+    """Reads windows as network inputs. ``scale`` None leaves the diffusion features as they are.
+
+    The features of a window equal those of the whole raster, whatever the window: it is read with the encoder's
+    halo, and the noise belongs to the pixel.
+    """
+
+    stack: RasterStack
+    sensors: Mapping[str, Sensor]
+    denoiser: DenoisingUNet
+    process: ForwardProcess
+    seed: int
+    device: Device
+    scale: Optional[FeatureScale] = None
+
+    @torch.no_grad()
+    def read(self, window: Window) -> NetworkInputs:
+        grid = Window(0, 0, self.stack.grid.height, self.stack.grid.width)
+        margin = window.expand(MARGIN)
+        seen = window.expand(MARGIN + HALO).intersection(grid)
+        assert seen is not None, "the window lies outside of the raster"
+        arrays = self.stack.read(window.expand(MARGIN + HALO)).arrays
+        inside = _within(seen, window.expand(MARGIN + HALO))
+        around = _within(margin, window.expand(MARGIN + HALO))
+        scaled = [s.denoiser_input(arrays[name][(slice(None), *inside)]) for name, s in self.sensors.items()]
+        x0, valid = (torch.from_numpy(np.concatenate(parts)).to(self.device.torch) for parts in zip(*scaled))
+        bands = self.process.stack.bands
+        noise = position_noise(bands, seen.row, seen.col, seen.height, seen.width, seed=self.seed)
+        with self.device.autocast():
+            features = extract_features(self.denoiser, self.process, x0, valid, noise.to(self.device.torch))
+        if self.scale is not None:
+            features = (features - self.scale.mean[:, None, None]) / self.scale.std[:, None, None]
+        diffusion = features.new_zeros((len(features), margin.height, margin.width))
+        known = margin.intersection(grid)
+        assert known is not None
+        diffusion[(slice(None), *_within(known, margin))] = features[(slice(None), *_within(known, seen))]
+        inputs = {name: s.network_input(arrays[name][(slice(None), *around)]) for name, s in self.sensors.items()}
+        tensors = {name: torch.from_numpy(array).to(self.device.torch) for name, array in inputs.items()}
+        centre = (slice(None), *_within(window, window.expand(MARGIN + HALO)))
+        share = {name: s.data_share(arrays[name][centre]) for name, s in self.sensors.items()}
+        return NetworkInputs(tensors["spectral"], tensors.get("second"), diffusion, share)
+
+    def with_scale(self, scale: FeatureScale) -> InputReader:
+        return replace(self, scale=FeatureScale(scale.mean.to(self.device.torch), scale.std.to(self.device.torch)))
+
+
+def band_stack(sensors: Mapping[str, Sensor]) -> BandStack:
+    """The denoiser's depth axis for these sensors."""
+    second = sensors.get("second")
+    return BandStack(
+        sensors["spectral"].depth_bands, second.depth_bands if second else 0, bool(second and second.is_sar)
+    )
+
+
+def tile_side(depth: int, *, memory_bytes: int) -> int:
+    """Pixels a side of a tile whose features fit the memory, between 32 and 512."""
+    # The encoder's first block holds a few copies of 32 channels at full depth; then come features and patches.
+    per_pixel = depth * 32 * 4 * 3.5 + 128 * depth // 8 * 4 * 3
+    side = int((memory_bytes / per_pixel) ** 0.5) - 2 * (HALO + MARGIN)
+    return max(32, min(512, side // 16 * 16))
+
+
+def _within(inner: Window, outer: Window) -> tuple[slice, slice]:
+    return inner.shift(-outer.row, -outer.col).slices

@@ -1,0 +1,38 @@
+"""How much memory a job may take, and has taken."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Optional
+
+from .errors import InputError
+
+_DEFAULT_MB = 2048
+_LEAST_MB = 256
+
+
+def memory_bound(memory_mb: Optional[int]) -> int:
+    """Bytes for tiles, patches and features: ``memory_mb``, or 2 GiB or a quarter of the machine, the lesser."""
+    if memory_mb is not None and memory_mb < _LEAST_MB:
+        raise InputError(f"The memory limit must be at least {_LEAST_MB} MB, not {memory_mb}.")
+    if memory_mb is None:
+        memory_mb = min(_DEFAULT_MB, max(_LEAST_MB, _machine_mb() // 4))
+    return memory_mb << 20
+
+
+def peak_memory_mb() -> Optional[int]:
+    """The most memory that this process has held, where the system tells."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024
+
+
+def _machine_mb() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    except (AttributeError, ValueError, OSError):
+        return 4 * _DEFAULT_MB

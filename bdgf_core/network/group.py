@@ -1,0 +1,204 @@
+"""The group network: three branches guided by diffusion features, joined into one classifier (Fig. 2, Eq. 29).
+
+B batch; S, R, C channels of the spectral, second-sensor and diffusion inputs; E = 64; K classes; P = 9 patch side;
+H × W an image, of which every full patch is classified: (H − P + 1) × (W − P + 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .cnn import GuidedCNN
+from .mutual import MutualLearning
+from .sequence import GuidedMamba
+from .transformer import GuidedTransformer
+
+EMBEDDING = 64
+PATCH = 9
+
+
+@dataclass(frozen=True)
+class GroupConfig:
+    """Widths of the inputs, and a switch for every part of the network (Table 2 of the paper)."""
+
+    spectral: int
+    second: int
+    diffusion: int
+    classes: int
+    cnn: bool = True
+    transformer: bool = True
+    mamba: bool = True
+    guide_cnn: bool = True
+    guide_transformer: bool = True
+    guide_mamba: bool = True
+    mutual_learning: bool = True
+    literal_mutual_learning: bool = False
+    branch_cross_entropy: bool = True
+    average_branches: bool = True
+    padded_cnn: bool = False
+    guidance_kernel: int = 1
+    label_smoothing: float = 0.0
+    dropout: float = 0.0
+
+    @property
+    def branches(self) -> list[str]:
+        return [name for name in ("cnn", "transformer", "mamba") if getattr(self, name)]
+
+
+@dataclass(frozen=True)
+class GroupOutput:
+    """``logits`` (B, K) of the joint head; logits (B, K) and embeddings (B, E) by branch."""
+
+    logits: Tensor
+    branch_logits: dict[str, Tensor]
+    embeddings: dict[str, Tensor]
+
+
+class GroupNetwork(nn.Module):
+    """Classifies the centre pixel of each P×P patch from its spectral, second-sensor and diffusion channels."""
+
+    def __init__(self, config: GroupConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config
+
+        def guidance(wanted: bool) -> int:
+            return c.diffusion if wanted else 0
+
+        if c.cnn:
+            self.cnn = GuidedCNN(
+                c.spectral, c.second, diffusion=guidance(c.guide_cnn), embedding=EMBEDDING,
+                padded=c.padded_cnn, guidance_kernel=c.guidance_kernel,
+            )  # fmt: skip
+        if c.transformer:
+            self.transformer = GuidedTransformer(
+                c.spectral, c.second, diffusion=guidance(c.guide_transformer), embedding=EMBEDDING, patch=PATCH
+            )
+        if c.mamba:
+            self.mamba = GuidedMamba(
+                c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
+                embedding=EMBEDDING, patch=PATCH,
+            )  # fmt: skip
+        self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
+        self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)
+        self.dropout = nn.Dropout(c.dropout)
+        if c.mutual_learning and len(c.branches) > 1:
+            self.mutual = MutualLearning(c.branches, literal=c.literal_mutual_learning)
+
+    def forward(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> GroupOutput:
+        """One output per patch: ``spectral`` (B, S, P, P), ``second`` (B, R, P, P), ``diffusion`` (B, C, P, P)."""
+        c = self.config
+        embeddings: dict[str, Tensor] = {}
+        local = None
+        if c.cnn:
+            local = self.cnn(spectral, second, diffusion)  # (B, E, 3, 3), or (B, E, P, P) when padded
+            embeddings["cnn"] = local.mean((2, 3))
+        if c.transformer:
+            embeddings["transformer"] = self.transformer(spectral, second, diffusion)
+        if c.mamba:
+            embeddings["mamba"] = self.mamba(spectral, second, self._reduce(diffusion), local)
+        return self._classify(embeddings)
+
+    def classify_image(
+        self,
+        spectral: Tensor,
+        second: Optional[Tensor],
+        diffusion: Optional[Tensor],
+        *,
+        batch: int,
+        on_batch: Callable[[], None] = lambda: None,
+    ) -> Tensor:
+        """Class probabilities (K, H − P + 1, W − P + 1) for every full patch of an image; inputs (channels, H, W).
+
+        What depends on single pixels or on valid convolutions is computed once for the image; the Mamba branch,
+        and a padded CNN, see patches, ``batch`` at a time. Equal to :meth:`forward` on each patch.
+        ``on_batch`` is called before each batch, and may raise.
+        """
+        c = self.config
+        rows, cols = spectral.shape[1] - PATCH + 1, spectral.shape[2] - PATCH + 1
+        images = [None if x is None else x[None] for x in (spectral, second, diffusion)]
+        local = global_ = None
+        if c.cnn and not c.padded_cnn:
+            local = self.cnn(*images)[0]  # (E, rows + 2, cols + 2)
+        if c.transformer:
+            global_ = self.transformer(*images)  # (rows·cols, E)
+        reduced = self._reduce(images[2])
+        out = []
+        for start in range(0, rows * cols, batch):
+            on_batch()
+            index = torch.arange(start, min(start + batch, rows * cols), device=spectral.device)
+            row, col = index // cols, index % cols
+            embeddings: dict[str, Tensor] = {}
+            spec, sec = gather_patches(spectral, row, col, PATCH), None
+            if second is not None:
+                sec = gather_patches(second, row, col, PATCH)
+            maps = None
+            if c.cnn and local is not None:
+                maps = gather_patches(local, row, col, local.shape[-1] - cols + 1)
+            elif c.cnn:
+                maps = self.cnn(spec, sec, None if diffusion is None else gather_patches(diffusion, row, col, PATCH))
+            if maps is not None:
+                embeddings["cnn"] = maps.mean((2, 3))
+            if global_ is not None:
+                embeddings["transformer"] = global_[index]
+            if c.mamba:
+                guide = None if reduced is None else gather_patches(reduced[0], row, col, PATCH)
+                embeddings["mamba"] = self.mamba(spec, sec, guide, maps)
+            out.append(self.probabilities(self._classify(embeddings)))
+        return torch.cat(out).T.reshape(c.classes, rows, cols)
+
+    def probabilities(self, output: GroupOutput) -> Tensor:
+        """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
+        branch heads; four opinions err less than one."""
+        logits = [output.logits]
+        if self.config.average_branches and self.config.branch_cross_entropy:
+            logits += list(output.branch_logits.values())
+        return torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0)
+
+    def loss(
+        self, output: GroupOutput, target: Tensor, weight: Optional[Tensor] = None
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Eq. 29: cross-entropy of the joint head plus mutual learning; its parts as floats, by name.
+
+        The paper gives the branch heads no cross-entropy of their own, so constant heads would satisfy the mutual
+        loss; by default each has one, with weight 1. ``target`` (B,) class indices, ``weight`` (K,).
+        """
+
+        def cross_entropy(logits: Tensor) -> Tensor:
+            return F.cross_entropy(logits.float(), target, weight, label_smoothing=self.config.label_smoothing)
+
+        total = cross_entropy(output.logits)
+        parts = {"cross-entropy": float(total.detach())}
+        if self.config.branch_cross_entropy and len(output.branch_logits) > 1:
+            total = total + torch.stack([cross_entropy(logits) for logits in output.branch_logits.values()]).sum()
+        if hasattr(self, "mutual"):
+            mutual, temperatures = self.mutual(output.branch_logits, output.embeddings)
+            total = total + mutual
+            parts["mutual learning"] = float(mutual.detach())
+            parts.update({f"T {pair}": t for pair, t in temperatures.items()})
+        return total, parts
+
+    def _reduce(self, diffusion: Optional[Tensor]) -> Optional[Tensor]:
+        if not self.config.mamba or self.mamba.reduce is None or diffusion is None:
+            return None
+        reduced: Tensor = self.mamba.reduce(diffusion)
+        return reduced
+
+    def _classify(self, embeddings: dict[str, Tensor]) -> GroupOutput:
+        embeddings = {name: e.float() for name, e in embeddings.items()}
+        branch_logits = {name: head(embeddings[name]) for name, head in self.heads.items()}
+        joint = torch.cat([embeddings[name] for name in self.config.branches], 1)
+        return GroupOutput(self.head(self.dropout(joint)), branch_logits, embeddings)
+
+
+def gather_patches(image: Tensor, row: Tensor, col: Tensor, side: int) -> Tensor:
+    """Patches (n, channels, side, side) whose upper left pixels are (``row``, ``col``), out of (channels, H, W)."""
+    span = torch.arange(side, device=image.device)
+    rows = (row[:, None] + span)[:, :, None]  # (n, side, 1)
+    cols = (col[:, None] + span)[:, None, :]  # (n, 1, side)
+    return image[:, rows, cols].transpose(0, 1).contiguous()

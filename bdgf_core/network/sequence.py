@@ -1,0 +1,76 @@
+"""Sequential feature guidance: the Mamba branch with group channel attention (Eqs. 20–24).
+
+B batch; S, R channels of the spectral and second-sensor inputs; C diffusion channels; E = 64; P = 9 patch side.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .attention import ChannelAttention
+from .mamba import MambaBlock
+
+
+class SequenceEncoder(nn.Module):
+    """A Mamba block along the bands (Eq. 20): (B, bands, P, P) → (B, E, P, P).
+
+    A token is one band's patch. The tokens go back to patches, are added to the input, and a 1×1 convolution
+    brings the bands to E channels.
+    """
+
+    def __init__(self, bands: int, *, embedding: int, patch: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(patch * patch, embedding)
+        self.mamba = MambaBlock(embedding)
+        self.restore = nn.Linear(embedding, patch * patch)
+        self.mix = nn.Conv2d(bands, embedding, 1)
+        self.norm = nn.BatchNorm2d(embedding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.embed(x.flatten(2))  # (B, bands, E)
+        restored = self.restore(self.mamba(tokens)).view_as(x)
+        out: Tensor = torch.relu(self.norm(self.mix(restored + x)))
+        return out
+
+
+class GuidedMamba(nn.Module):
+    """Sequential features (B, E) of patches, guided by diffusion features and the CNN's maps.
+
+    ``local`` are the CNN's maps (B, E, p, p); a smaller p divides P and is spread over the patch.
+    ``guided=False`` leaves the group attention out.
+    """
+
+    def __init__(
+        self, spectral: int, second: int, *, diffusion: int, local: bool, guided: bool, embedding: int, patch: int
+    ) -> None:
+        super().__init__()
+        self.patch = patch
+        self.spectral = SequenceEncoder(spectral, embedding=embedding, patch=patch)
+        self.second = SequenceEncoder(second, embedding=embedding, patch=patch) if second else None
+        self.reduce = nn.Conv2d(diffusion, embedding, 1) if guided and diffusion else None
+        names = ["spectral", *(["diffusion"] if self.reduce else []), *(["local"] if local else [])] if guided else []
+        self.group = nn.ModuleDict({name: ChannelAttention(embedding) for name in names})
+        self.w11 = nn.Conv2d(len(names) * embedding, embedding, 1) if names else None
+        self.out = nn.Linear((2 if second else 1) * embedding, embedding)
+        self.norm = nn.LayerNorm(embedding)
+
+    def forward(
+        self, spectral: Tensor, second: Optional[Tensor], reduced: Optional[Tensor], local: Optional[Tensor]
+    ) -> Tensor:
+        """``reduced`` is :attr:`reduce` of the diffusion features, (B, E, P, P)."""
+        f = self.spectral(spectral)  # (B, E, P, P)
+        if self.w11 is not None:
+            given = {"spectral": f, "diffusion": reduced}
+            if local is not None and "local" in self.group:
+                given["local"] = F.interpolate(local, size=(self.patch, self.patch), mode="nearest")
+            attended = [attention(given[name]) for name, attention in self.group.items()]
+            f = self.w11(torch.cat(attended, 1)) * f + f  # Eq. 24
+        pooled = [f.mean((2, 3))]
+        if self.second is not None and second is not None:
+            pooled.append(self.second(second).mean((2, 3)))
+        out: Tensor = self.norm(self.out(torch.cat(pooled, 1)))
+        return out

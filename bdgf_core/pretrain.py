@@ -1,0 +1,231 @@
+"""Pretraining: the denoiser learns the joint distribution of the unlabelled rasters (Algorithm 1 of the paper)."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, Optional
+
+import numpy as np
+import torch
+
+from . import __version__
+from .checkpoint import check_model_path, save_model
+from .device import Device, choose_device
+from .diffusion.features import recalibrate_batchnorm
+from .diffusion.forward import BandStack, ForwardProcess
+from .diffusion.loss import DenoisingLoss, denoising_loss
+from .diffusion.masking import draw_keep, masking_probability
+from .diffusion.schedule import FEATURE_TIMESTEP, STEPS
+from .diffusion.unet import DenoisingUNet, channels_last
+from .duration import duration
+from .errors import InputError
+from .inputs import band_stack
+from .memory import memory_bound, peak_memory_mb
+from .progress import Progress
+from .raster.stack import RasterSource
+from .samples.pool import PatchPool
+from .sensors import measure_sensors, open_stack
+
+_RECALIBRATION_BATCHES = 32
+_CURVE_POINTS = 200
+
+
+@dataclass(frozen=True)
+class PretrainPreset:
+    """``depth_limit`` bands or components enter the denoiser; patches of ``side`` pixels, ``batch`` a step; as many
+    steps as ``steps`` says or, where None, as ``voxels`` allow: for a CPU in float32, one with bfloat16 matrix
+    units, and a CUDA GPU."""
+
+    depth_limit: int
+    side: int
+    batch: int
+    learning_rate: float
+    steps: Optional[int]
+    voxels: tuple[float, float, float]
+
+
+PRESETS = {
+    "quick": PretrainPreset(16, 16, 2, 1e-3, None, (6e6, 60e6, 400e6)),
+    "standard": PretrainPreset(64, 32, 4, 4e-4, 10_000, (0, 0, 0)),
+    "paper": PretrainPreset(128, 32, 8, 4e-4, 30_000, (0, 0, 0)),
+}
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """What to pretrain on, and how. ``looks`` is L of the SAR speckle; ``steps`` overrides the preset's."""
+
+    spectral: RasterSource
+    output: str
+    second: Optional[RasterSource] = None
+    second_kind: str = "sar_linear"
+    preset: str = "quick"
+    seed: int = 0
+    device: str = "auto"
+    looks: float = 1.0
+    masking: bool = True
+    steps: Optional[int] = None
+    memory_mb: Optional[int] = None
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise InputError(f"Preset {self.preset!r} is not known; use one of {', '.join(PRESETS)}.")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"Pretraining takes at least one step, not {self.steps}.")
+        if not 0.1 <= self.looks <= 1000:
+            raise InputError(f"The number of looks must lie between 0.1 and 1000, not at {self.looks}.")
+
+
+def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
+    """Train a denoiser on the rasters and write it as a pretrained model."""
+    started = time.monotonic()
+    preset = PRESETS[config.preset]
+    output = check_model_path(config.output)
+    device = choose_device(config.device)
+    progress.message(f"Device: {device}.")
+    if config.second is None:
+        progress.message("One raster only: the model learns from it alone, without the parts that join two sensors.")
+    with open_stack(config.spectral, config.second, progress) as stack:
+        sources = {"spectral": config.spectral, **({"second": config.second} if config.second else {})}
+        sensors = measure_sensors(
+            stack, sources, second_kind=config.second_kind, depth_limit=preset.depth_limit, seed=config.seed,
+            progress=progress.part(0.0, 0.02),
+        )  # fmt: skip
+        process = ForwardProcess.of(band_stack(sensors), config.looks)
+        for sensor in sensors.values():
+            shown = "components" if sensor.basis is not None and sensor.depth_bands < len(sensor.mean) else "bands"
+            progress.message(f"{sensor.source} ({sensor.kind}): {sensor.depth_bands} {shown} enter the denoiser.")
+        steps = config.steps or _steps(preset, process.stack, device)
+        pool = PatchPool(
+            stack, sensors, memory_bytes=memory_bound(config.memory_mb) // 2, rng=np.random.default_rng(config.seed),
+            progress=progress.part(0.02, 0.05),
+        )  # fmt: skip
+        denoiser, curve = fit_denoiser(
+            pool, process, preset, steps=steps, seed=config.seed, device=device, masking=config.masking,
+            progress=progress.part(0.05, 0.98),
+        )  # fmt: skip
+        grid = stack.grid
+    seconds = time.monotonic() - started
+    document = {
+        "created_with": f"BDGF {__version__}, torch {torch.__version__}",
+        "method": {"stack": asdict(process.stack), "looks": config.looks, "steps": STEPS, "timestep": FEATURE_TIMESTEP},
+        "sensors": {name: sensor.to_json() for name, sensor in sensors.items()},
+        "grid": asdict(grid),
+        "training": {
+            "preset": config.preset, "steps": steps, "seed": config.seed, "device": str(device),
+            "seconds": round(seconds, 1), "masking": config.masking and "second" in sensors, "losses": curve,
+        },
+    }  # fmt: skip
+    save_model(output, "pretrained", document, denoiser.state_dict())
+    progress.update(1.0)
+    return {
+        "output": str(output), "steps": steps, "seconds": round(seconds, 1), "device": str(device),
+        "peak_memory_mb": peak_memory_mb(),
+    }  # fmt: skip
+
+
+def fit_denoiser(
+    pool: PatchPool,
+    process: ForwardProcess,
+    preset: PretrainPreset,
+    *,
+    steps: int,
+    seed: int,
+    device: Device,
+    masking: bool,
+    progress: Progress,
+) -> tuple[DenoisingUNet, list[dict[str, float]]]:
+    """The trained denoiser in eval mode with recalibrated batch norms, and its losses along the way.
+
+    Masks hide the spectral image so that a second sensor is not drowned; with one sensor there are none.
+    """
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    stack = process.stack
+    denoiser = channels_last(DenoisingUNet()).to(device.torch)
+    progress.message(_cost(denoiser, stack, preset, steps, device))
+    optimizer = torch.optim.Adam(denoiser.parameters(), lr=preset.learning_rate)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate(step / steps))
+    masks = masking and stack.second > 0
+    places = torch.tensor(stack.places, device=device.torch)
+
+    def step_loss(probability: float, timestep: Optional[int]) -> DenoisingLoss:
+        x0, valid = pool.draw(preset.batch, preset.side)
+        keep = valid.clone()
+        if probability:
+            shape = (len(x0), stack.spectral, *x0.shape[2:])
+            keep[:, : stack.spectral] *= draw_keep(shape, probability, generator=generator)
+        t = torch.randint(STEPS, (len(x0),), generator=generator)
+        if timestep is not None:
+            t.fill_(timestep)
+        normal = torch.randn(x0.shape, generator=generator)
+        x0, valid, keep, t, normal = (tensor.to(device.torch) for tensor in (x0, valid, keep, t, normal))
+        noised = process.noise(x0, keep, t, normal).contiguous(memory_format=torch.channels_last_3d)
+        with device.autocast():
+            predicted = denoiser(noised, t)
+        predicted = predicted.float()[:, 0, places]
+        return denoising_loss(predicted, process.target(normal), valid=valid, keep=keep, spectral=stack.spectral)
+
+    curve: list[dict[str, float]] = []
+    window: list[DenoisingLoss] = []
+    for step in range(steps):
+        loss = step_loss(masking_probability(step / steps) if masks else 0.0, None)
+        optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        window.append(DenoisingLoss(*(part.detach() for part in (loss.total, loss.unmasked, loss.masked, loss.second))))
+        if (step + 1) * _CURVE_POINTS // steps > step * _CURVE_POINTS // steps:
+            curve.append({"step": step + 1, **_means(window)})
+            window.clear()
+        progress.update(0.97 * (step + 1) / steps)
+    norms = recalibrate_batchnorm(denoiser)
+    with torch.no_grad():
+        for i in range(_RECALIBRATION_BATCHES):
+            step_loss(0.0, FEATURE_TIMESTEP)
+            progress.update(0.97 + 0.03 * (i + 1) / _RECALIBRATION_BATCHES)
+    for norm in norms:
+        norm.momentum = 0.1
+    return denoiser.eval(), curve
+
+
+def _steps(preset: PretrainPreset, stack: BandStack, device: Device) -> int:
+    if preset.steps is not None:
+        return preset.steps
+    voxels = preset.voxels[2 if device.is_cuda else int(device.bfloat16)]
+    return max(50, round(voxels / (preset.batch * preset.side**2 * stack.depth)))
+
+
+def _learning_rate(progress: float) -> float:
+    """Full for the first half, then falling linearly to a twentieth."""
+    return min(1.0, 2.0 * (1.0 - progress) + 0.05)
+
+
+def _cost(denoiser: DenoisingUNet, stack: BandStack, preset: PretrainPreset, steps: int, device: Device) -> str:
+    """A sentence on what is ahead, from two steps of a copy."""
+    trial = copy.deepcopy(denoiser)
+    x = torch.randn((preset.batch, 1, stack.depth, preset.side, preset.side), device=device.torch)
+    x = x.contiguous(memory_format=torch.channels_last_3d)
+    t = torch.zeros(preset.batch, dtype=torch.long, device=device.torch)
+    seconds = 0.0
+    for _ in range(2):  # the first one warms up
+        began = time.monotonic()
+        with device.autocast():
+            loss = trial(x, t).float().abs().mean()
+        loss.backward()
+        float(loss.detach())
+        seconds = time.monotonic() - began
+    return f"Pretraining: {steps} steps of {x.numel()} voxels, about {duration(steps * seconds)}."
+
+
+def _means(losses: list[DenoisingLoss]) -> dict[str, float]:
+    """Means over the steps that have voxels of the kind; kinds without any are left out."""
+    means = {}
+    for name in ("total", "unmasked", "masked", "second"):
+        values = torch.stack([getattr(loss, name) for loss in losses])
+        values = values[values.isfinite()]
+        if len(values):
+            means[name] = round(float(values.mean()), 5)
+    return means

@@ -1,0 +1,102 @@
+"""A bounded pool of raster regions from which pretraining draws its patches.
+
+U bands on the denoiser's depth axis (spectral, then second sensor); p patch side.
+"""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bdgf_core.errors import InputError
+from bdgf_core.progress import Progress
+from bdgf_core.raster.stack import RasterStack
+from bdgf_core.raster.window import Window, tiles
+
+from .sensor import Sensor
+
+_REGION = 256
+_TRIES = 20
+
+
+class PatchPool:
+    """Scaled regions of the rasters: all of them where ``memory_bytes`` allow, else random ones, renewed as one goes.
+
+    Raises :class:`InputError` where no place has data in half of its bands.
+    """
+
+    def __init__(
+        self,
+        stack: RasterStack,
+        sensors: Mapping[str, Sensor],
+        *,
+        memory_bytes: int,
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> None:
+        self._stack, self._sensors, self._rng = stack, sensors, rng
+        grid = stack.grid
+        bands = sum(s.depth_bands for s in sensors.values())
+        windows = list(tiles(grid.height, grid.width, _REGION))
+        fitting = max(4, memory_bytes // (bands * _REGION**2 * 5))
+        self._renews = len(windows) > fitting
+        if self._renews:
+            windows = [self._random_window() for _ in range(fitting)]
+        else:
+            windows = [Window(0, 0, grid.height, grid.width)]
+        self._regions = []
+        for i, window in enumerate(windows):
+            self._regions.append(self._load(window))
+            progress.update((i + 1) / len(windows))
+        if not any(valid.any() for _, valid in self._regions):
+            raise InputError("The rasters have no data where they overlap; check their extents and nodata values.")
+        self._draws = 0
+
+    def draw(self, count: int, side: int) -> tuple[Tensor, Tensor]:
+        """``count`` patches (count, U, p, p), float32, and where they have data (1 or 0); p = ``side`` or the
+        raster's own size where it is smaller. Patches with at least half of their voxels are preferred."""
+        if self._renews:
+            self._draws += 1
+            if self._draws % 8 == 0:
+                self._regions[self._draws // 8 % len(self._regions)] = self._load(self._random_window())
+        picked = [self._draw_one(side) for _ in range(count)]
+        x0, valid = (np.stack(arrays) for arrays in zip(*picked))
+        return torch.from_numpy(x0), torch.from_numpy(valid.astype(np.float32))
+
+    def _draw_one(self, side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        best = None
+        for _ in range(_TRIES):
+            x0, valid = self._regions[self._rng.integers(len(self._regions))]
+            height, width = min(side, x0.shape[1]), min(side, x0.shape[2])
+            row = self._rng.integers(x0.shape[1] - height + 1)
+            col = self._rng.integers(x0.shape[2] - width + 1)
+            cut = (slice(None), slice(row, row + height), slice(col, col + width))
+            share = valid[cut].mean()
+            if best is None or share > best[0]:
+                best = (share, x0[cut], valid[cut])
+            if share >= 0.5:
+                break
+        assert best is not None
+        return best[1], best[2]
+
+    def _random_window(self) -> Window:
+        grid = self._stack.grid
+        height, width = min(_REGION, grid.height), min(_REGION, grid.width)
+        row, col = self._rng.integers(grid.height - height + 1), self._rng.integers(grid.width - width + 1)
+        return Window(int(row), int(col), height, width)
+
+    def _load(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        bands = sum(s.depth_bands for s in self._sensors.values())
+        x0 = np.empty((bands, window.height, window.width), np.float32)
+        valid = np.empty(x0.shape, bool)
+        for tile in tiles(window.height, window.width, _REGION):
+            image = self._stack.read(tile.shift(window.row, window.col))
+            parts = [sensor.denoiser_input(image.arrays[name]) for name, sensor in self._sensors.items()]
+            rows, cols = tile.slices
+            x0[:, rows, cols] = np.concatenate([scaled for scaled, _ in parts])
+            valid[:, rows, cols] = np.concatenate([there for _, there in parts]) > 0
+        return x0, valid

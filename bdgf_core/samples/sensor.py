@@ -1,0 +1,211 @@
+"""What a modality's values mean, and how they become network input: units, dead bands, scaling, components.
+
+n bands in use; U ≤ n places on the denoiser's depth axis; S ≤ n channels of the group network; h, w rows, columns.
+Arrays are float32 with NaN wherever a value is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdgf_core.errors import InputError
+
+Array = NDArray[np.float32]
+
+SAR_KINDS = ("sar_linear", "sar_amplitude", "sar_db")
+KINDS = ("optical", *SAR_KINDS, "other")
+NETWORK_CHANNELS = 30  # S, the most spectral channels that the group network takes
+_SAR_FLOOR = 0.01  # δ: where the 0.5 percentile of SAR intensity is put, 1 being the 99.5 percentile
+_CLIP = 1.2
+
+
+@dataclass(frozen=True)
+class SensorBand:
+    """A band of the raster a model was made with; ``used`` is false for bad, dead and constant bands."""
+
+    number: int
+    name: str
+    wavelength_nm: Optional[float]
+    used: bool
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One modality: its bands, units and statistics. Everything needed to scale another raster in the same way.
+
+    ``source`` and ``source_bands`` are the name and the band count of the raster that was measured;
+    ``mean`` and ``std`` (n,) of the bands in use (SAR: in dB); ``basis`` (components, n) of the standardised bands
+    or None; ``component_std`` (components,); ``low`` and ``high`` (U,) percentiles that bound the denoiser's input.
+    """
+
+    kind: str
+    source: str
+    source_bands: int
+    bands: tuple[SensorBand, ...]
+    depth_bands: int
+    channels: int
+    mean: Array
+    std: Array
+    basis: Optional[Array]
+    component_std: Optional[Array]
+    low: Array
+    high: Array
+
+    @classmethod
+    def measure(
+        cls, sample: Array, bands: Sequence[SensorBand], *, kind: str, source: str, source_bands: int, depth_limit: int
+    ) -> Sensor:
+        """Statistics from ``sample`` (all bands, pixels), a spread sample of the raster's values.
+
+        At most ``depth_limit`` bands or components go to the denoiser. Raises :class:`InputError` where no band has
+        data or the values contradict the unit.
+        """
+        if kind not in KINDS:
+            raise InputError(f"Sensor kind {kind!r} is not known; use one of {', '.join(KINDS[1:])}.")
+        _check_unit(sample, kind, source)
+        values = _to_natural_units(sample, kind)
+        alive = [band.used and _is_alive(row) for band, row in zip(bands, values)]
+        if not any(alive):
+            raise InputError(f"No band of {source} has varying data; check its nodata value and the bands chosen.")
+        bands = tuple(SensorBand(b.number, b.name, b.wavelength_nm, ok) for b, ok in zip(bands, alive))
+        values = values[np.array(alive)]
+        mean = np.nanmean(values, 1, dtype=np.float64).astype(np.float32)
+        std = np.nanstd(values, 1, dtype=np.float64).astype(np.float32)
+        is_sar = kind in SAR_KINDS
+        depth_bands = len(values) if is_sar else min(len(values), depth_limit)
+        channels = min(len(values), NETWORK_CHANNELS)
+        basis = component_std = None
+        if len(values) > min(depth_bands, channels):
+            basis, component_std = _principal_components(_standardize(values, mean, std), max(depth_bands, channels))
+        unbounded = cls(
+            kind, source, source_bands, bands, depth_bands, channels, mean, std, basis, component_std, mean, mean
+        )
+        share = (0.5, 99.5) if is_sar else (0.1, 99.9)
+        low, high = np.nanpercentile(unbounded._depth_values(values), share, axis=1).astype(np.float32)
+        return replace(unbounded, low=low, high=np.maximum(high, low + 1e-6))
+
+    @property
+    def is_sar(self) -> bool:
+        return self.kind in SAR_KINDS
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        return np.array([band.used for band in self.bands])
+
+    def data_share(self, array: Array) -> Array:
+        """Share of the bands in use that have data, (h, w) in [0, 1], from (all bands, h, w)."""
+        share: Array = np.isfinite(_to_natural_units(array[self.used], self.kind)).mean(0, dtype=np.float32)
+        return share
+
+    def denoiser_input(self, array: Array) -> tuple[Array, Array]:
+        """Scaled bands x_0 and their validity (1 where there is data), both (U, h, w), from (all bands, h, w).
+
+        Optical: the 0.1 and 99.9 percentiles to −1 and 1, clipped at ±1.2. SAR: intensity as a power law in [δ, 1],
+        linear between the 0.5 and 99.5 percentiles of its logarithm. Missing voxels are 0.
+        """
+        values = _to_natural_units(array[self.used], self.kind)
+        present = np.isfinite(values)
+        depth = self._depth_values(values)
+        if self._is_projected(self.depth_bands):
+            valid = np.broadcast_to(present.mean(0) >= 0.5, depth.shape)
+        else:
+            valid = present
+        position = (depth - _column(self.low, depth)) / _column(self.high - self.low, depth)
+        if self.is_sar:
+            scaled = np.exp(np.log(_SAR_FLOOR) * (1.0 - np.clip(position, 0.0, 1.0)))
+        else:
+            scaled = np.clip(2.0 * position - 1.0, -_CLIP, _CLIP)
+        return np.where(valid, scaled, 0.0).astype(np.float32), valid.astype(np.float32)
+
+    def network_input(self, array: Array) -> Array:
+        """Standardised bands or components (S, h, w) for the group network; 0 where there is no data."""
+        values = _to_natural_units(array[self.used], self.kind)
+        standardized = _standardize(values, self.mean, self.std)
+        if not self._is_projected(self.channels):
+            return standardized
+        assert self.basis is not None and self.component_std is not None
+        components = np.tensordot(self.basis[: self.channels], standardized, 1)
+        half = np.isfinite(values).mean(0) >= 0.5
+        return np.where(half, components / _column(self.component_std[: self.channels], components), 0.0).astype(
+            np.float32
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        document = asdict(self)
+        document["bands"] = [asdict(band) for band in self.bands]
+        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in document.items()}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Sensor:
+        fields = dict(document)
+        fields["bands"] = tuple(SensorBand(**band) for band in fields["bands"])
+        for name in ("mean", "std", "basis", "component_std", "low", "high"):
+            fields[name] = None if fields[name] is None else np.array(fields[name], np.float32)
+        return cls(**fields)
+
+    def _is_projected(self, wanted: int) -> bool:
+        return self.basis is not None and wanted < len(self.mean)
+
+    def _depth_values(self, values: Array) -> Array:
+        """Bands (SAR: dB) or principal components (U, …); a missing band counts as its mean in a component."""
+        if not self._is_projected(self.depth_bands):
+            return values
+        assert self.basis is not None
+        components: Array = np.tensordot(self.basis[: self.depth_bands], _standardize(values, self.mean, self.std), 1)
+        return components
+
+
+def _to_natural_units(array: Array, kind: str) -> Array:
+    """Optical and other values as they are, SAR in dB; zero or negative intensity is missing."""
+    if kind not in ("sar_linear", "sar_amplitude"):
+        return array
+    factor = 10.0 if kind == "sar_linear" else 20.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(array > 0, factor * np.log10(array), np.nan).astype(np.float32)
+
+
+def _check_unit(sample: Array, kind: str, source: str) -> None:
+    if kind not in SAR_KINDS:
+        return
+    values = sample[np.isfinite(sample)]
+    if not values.size:
+        return
+    negative = float((values < 0).mean())
+    if kind != "sar_db" and negative > 0.001:
+        raise InputError(
+            f"{negative:.0%} of the values of {source} are negative, so it is not linear or amplitude; "
+            "it looks like dB: set the second sensor's kind to sar_db."
+        )
+    if kind == "sar_db" and negative == 0 and float(np.median(values)) > 60:
+        raise InputError(
+            f"The values of {source} (median {float(np.median(values)):.0f}) are no dB; "
+            "set the second sensor's kind to sar_linear or sar_amplitude."
+        )
+
+
+def _is_alive(row: Array) -> bool:
+    values = row[np.isfinite(row)]
+    return values.size > 0.01 * row.size and bool(values.min() < values.max())
+
+
+def _standardize(values: Array, mean: Array, std: Array) -> Array:
+    standardized = (values - _column(mean, values)) / _column(std, values)
+    return np.where(np.isfinite(standardized), standardized, 0.0).astype(np.float32)
+
+
+def _principal_components(standardized: Array, count: int) -> tuple[Array, Array]:
+    covariance = np.cov(standardized.astype(np.float64))
+    variance, vectors = np.linalg.eigh(covariance)
+    order = np.argsort(variance)[::-1][:count]
+    basis = vectors[:, order].T
+    # An eigenvector's sign is arbitrary: fix it, so that the same raster gives the same components everywhere.
+    basis *= np.sign(basis[np.arange(len(basis)), np.abs(basis).argmax(1)])[:, None]
+    return basis.astype(np.float32), np.sqrt(np.maximum(variance[order], 1e-12)).astype(np.float32)
+
+
+def _column(vector: Array, like: Array) -> Array:
+    return vector.reshape(-1, *[1] * (like.ndim - 1))

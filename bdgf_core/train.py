@@ -1,0 +1,266 @@
+"""Training: the group network learns the drawn classes, guided by diffusion features, and is judged honestly."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Optional, Sequence
+
+import numpy as np
+import torch
+
+from . import __version__
+from .accuracy import Accuracy, confusion_matrix
+from .checkpoint import check_model_path, save_model
+from .device import Device, choose_device
+from .duration import duration
+from .errors import InputError
+from .files import check_writable
+from .fit import FitConfig, Indices, fit_network, predict
+from .gather import gather_samples
+from .memory import memory_bound, peak_memory_mb
+from .models import Pretrained, classifier_tensors, load_pretrained, network_document
+from .network.group import PATCH, GroupConfig
+from .progress import Progress
+from .raster.labels import Labels, LabelSource, rasterize_labels
+from .raster.stack import RasterSource
+from .report import training_report, write_report
+from .samples.patches import PatchSamples
+from .samples.splits import Fold, Folds, choose_per_class, polygon_folds, random_split
+from .sensors import match_sources, open_stack
+
+VALIDATIONS = ("polygon", "random", "none")
+_MOST_SAMPLES = 20_000
+
+
+@dataclass(frozen=True)
+class TrainPreset:
+    """How the network is fitted, and its form: see :class:`FitConfig` and :class:`GroupConfig`. ``epochs`` 0 takes
+    the steps of ``fit``. ``per_class`` samples where the user sets none."""
+
+    fit: FitConfig
+    epochs: int
+    padded_cnn: bool
+    guidance_kernel: int
+    label_smoothing: float
+    dropout: float
+
+
+PRESETS = {
+    "quick": TrainPreset(FitConfig(250, 64, 2e-3, "cosine", 0.5, 0.02, 0.1), 0, False, 1, 0.1, 0.2),
+    "standard": TrainPreset(FitConfig(1500, 64, 2e-3, "cosine", 0.5, 0.02, 0.1), 0, False, 1, 0.1, 0.2),
+    "paper": TrainPreset(FitConfig(0, 64, 4e-4, "steps", 0.0, 0.0, 0.0, turn=False), 200, True, 3, 0.0, 0.0),
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What to train from and how. ``samples_per_class`` 0 takes all labelled pixels; ``epochs`` overrides the
+    preset's steps; a class needs ``minimum_pixels``."""
+
+    pretrained: str
+    spectral: RasterSource
+    labels: LabelSource
+    output: str
+    second: Optional[RasterSource] = None
+    samples_per_class: int = 0
+    validation: str = "polygon"
+    preset: str = "quick"
+    seed: int = 0
+    device: str = "auto"
+    report: Optional[str] = None
+    epochs: Optional[int] = None
+    minimum_pixels: int = 10
+    memory_mb: Optional[int] = None
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise InputError(f"Preset {self.preset!r} is not known; use one of {', '.join(PRESETS)}.")
+        if self.validation not in VALIDATIONS:
+            raise InputError(f"Validation {self.validation!r} is not known; use one of {', '.join(VALIDATIONS)}.")
+        if self.samples_per_class < 0 or self.minimum_pixels < 1:
+            raise InputError("Samples per class must be 0 (all) or more, and the minimum of pixels at least 1.")
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"Training takes at least one epoch, not {self.epochs}.")
+
+
+def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
+    """Train a classifier from labelled pixels, validate it, write the model and its report."""
+    started = time.monotonic()
+    output = check_model_path(config.output)
+    if config.report is not None:
+        check_writable(config.report)
+    device = choose_device(config.device)
+    progress.message(f"Device: {device}.")
+    pretrained = load_pretrained(config.pretrained)
+    spectral, second = match_sources(pretrained.sensors, config.spectral, config.second)
+    warnings: list[str] = []
+    with open_stack(spectral, second, progress) as stack:
+        labels = _take_labels(config, rasterize_labels(config.labels, stack.grid), warnings, progress)
+        samples, scale = gather_samples(
+            pretrained.reader(stack, device), labels, memory_bytes=memory_bound(config.memory_mb),
+            progress=progress.part(0.01, 0.3),
+        )  # fmt: skip
+    network_config = _network_config(pretrained, samples, labels, PRESETS[config.preset])
+    folds = _folds(config, labels)
+    runs = len(folds.folds) + (1 if config.validation == "polygon" and folds.folds else 0) + 1
+    fits = _Fits(config, network_config, samples, device, progress.part(0.3, 0.99), runs)
+    accuracy = _validate(config, labels, folds, fits)
+    warnings += folds.notes
+    for note in folds.notes:
+        progress.warning(note)
+    network, curve = fits.run(np.arange(len(samples)), seed=config.seed)
+    seconds = time.monotonic() - started
+    document = {
+        "created_with": f"BDGF {__version__}, torch {torch.__version__}",
+        "method": {**pretrained.document["method"], "network": network_document(network_config)},
+        "sensors": pretrained.document["sensors"],
+        "pretrained": pretrained.document,
+        "legend": labels.legend.to_json(),
+        "class_counts": labels.counts().tolist(),
+        "accuracy": accuracy,
+        "training": {
+            "preset": config.preset, "steps": fits.how.steps, "seed": config.seed, "device": str(device),
+            "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
+        },
+    }  # fmt: skip
+    save_model(output, "classifier", document, classifier_tensors(pretrained.denoiser, network, scale))
+    if config.report is not None:
+        write_report(config.report, training_report(document, warnings=labels.warnings))
+    progress.update(1.0)
+    found = accuracy or {}
+    return {
+        "output": str(output), "report": config.report,
+        **{name: found.get(name) for name in ("overall_accuracy", "average_accuracy", "kappa")},
+        "classes": len(labels.legend), "seconds": round(seconds, 1), "device": str(device),
+        "peak_memory_mb": peak_memory_mb(),
+    }  # fmt: skip
+
+
+def _take_labels(config: TrainConfig, labels: Labels, warnings: list[str], progress: Progress) -> Labels:
+    """The labelled pixels to train on, checked: enough classes, enough pixels a class, no more than can be used."""
+    for warning in labels.warnings:
+        progress.warning(warning)
+    legend, counts = labels.legend, labels.counts()
+    if len(legend) < 2:
+        raise InputError(f"The labels hold one class only ({legend.names[0]}); draw polygons of at least two classes.")
+    small = [f"{name} ({count})" for name, count in zip(legend.names, counts) if count < config.minimum_pixels]
+    if small:
+        raise InputError(
+            f"Too few labelled pixels (fewer than {config.minimum_pixels}) in: {', '.join(small)}; draw more of them, "
+            "drop the class, or lower the minimum of pixels."
+        )
+    rng = np.random.default_rng(config.seed)
+    per_class = config.samples_per_class
+    if per_class == 0 and len(labels) > _MOST_SAMPLES:
+        per_class = _evenly(counts.tolist(), _MOST_SAMPLES)
+        progress.message(f"{len(labels)} pixels are labelled; at most {per_class} a class are used.")
+    chosen = labels.subset(choose_per_class(labels.classes, per_class, rng))
+    told = ", ".join(f"{name} {count}" for name, count in zip(legend.names, chosen.counts()))
+    progress.message(f"Training samples: {len(chosen)} ({told}).")
+    return chosen
+
+
+def _evenly(counts: Sequence[int], total: int) -> int:
+    """The largest number a class such that no more than ``total`` are taken in all."""
+    low, high = 1, int(max(counts))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if sum(min(c, middle) for c in counts) <= total else (low, middle - 1)
+    return low
+
+
+def _network_config(pretrained: Pretrained, samples: PatchSamples, labels: Labels, preset: TrainPreset) -> GroupConfig:
+    assert samples.diffusion is not None
+    return GroupConfig(
+        spectral=samples.spectral.shape[1],
+        second=0 if samples.second is None else samples.second.shape[1],
+        diffusion=samples.diffusion.shape[1],
+        classes=len(labels.legend),
+        padded_cnn=preset.padded_cnn,
+        guidance_kernel=preset.guidance_kernel,
+        label_smoothing=preset.label_smoothing,
+        dropout=preset.dropout,
+        average_branches=not preset.padded_cnn,
+    )
+
+
+def _folds(config: TrainConfig, labels: Labels) -> Folds:
+    if config.validation == "none":
+        return Folds(())
+    rng = np.random.default_rng(config.seed)
+    names = labels.legend.names
+    if config.validation == "random":
+        return random_split(labels.classes, rng=rng, names=names)
+    return polygon_folds(
+        labels.rows,
+        labels.cols,
+        labels.classes,
+        labels.groups,
+        gap=PATCH,
+        minimum=config.minimum_pixels,
+        rng=rng,
+        names=names,
+    )
+
+
+class _Fits:
+    """The fits of one job, one after the other, each with its share of the progress."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        network: GroupConfig,
+        samples: PatchSamples,
+        device: Device,
+        progress: Progress,
+        runs: int,
+    ) -> None:
+        preset = PRESETS[config.preset]
+        epochs = config.epochs or preset.epochs
+        steps = max(1, epochs * len(samples) // preset.fit.batch) if epochs else preset.fit.steps
+        self.how = replace(preset.fit, steps=steps)
+        self._network, self._samples, self._device, self._progress, self._runs = (
+            network,
+            samples,
+            device,
+            progress,
+            runs,
+        )
+        self._done = 0
+        self._started = time.monotonic()
+
+    def run(self, index: Indices, *, seed: int) -> tuple[Any, list[dict[str, float]]]:
+        part = self._progress.part(self._done / self._runs, (self._done + 1) / self._runs)
+        result = fit_network(
+            self._network, self._samples, index, self.how, seed=seed, device=self._device, progress=part
+        )
+        self._done += 1
+        if self._done == 1 and self._runs > 1:
+            took = time.monotonic() - self._started
+            self._progress.message(
+                f"Training: {self._runs} fits of {self.how.steps} steps, {self._runs - 1} of them to validate; "
+                f"about {duration(took * (self._runs - 1))} to go."
+            )
+        return result
+
+    def judge(self, fold: Fold, *, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        network, _ = self.run(fold.train, seed=seed)
+        predicted = predict(network, self._samples, fold.test, self._device).argmax(1)
+        reference = self._samples.classes.numpy()[fold.test]
+        return confusion_matrix(reference, predicted, self._network.classes)
+
+
+def _validate(config: TrainConfig, labels: Labels, folds: Folds, fits: _Fits) -> Optional[dict[str, Any]]:
+    """The accuracy over all folds, with the optimistic random split beside a polygon one; None without folds."""
+    if not folds.folds:
+        return None
+    matrix = np.sum([fits.judge(fold, seed=config.seed + 1 + i) for i, fold in enumerate(folds.folds)], 0)
+    found: dict[str, Any] = {
+        "protocol": config.validation, "gap": PATCH, "folds": len(folds.folds), "notes": list(folds.notes),
+        **Accuracy.of(matrix).to_json(), "random_split": None,
+    }  # fmt: skip
+    if config.validation == "polygon":
+        split = random_split(labels.classes, rng=np.random.default_rng(config.seed))
+        found["random_split"] = Accuracy.of(fits.judge(split.folds[0], seed=config.seed)).to_json()
+    return found
