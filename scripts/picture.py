@@ -143,18 +143,20 @@ def _image(composite: Composite) -> QImage:
 
 
 def _rendered(layer: QgsRasterLayer, size: QSize) -> QImage:
+    """The layer as QGIS draws it: pixel by pixel where it is smaller than ``size``, then scaled."""
+    extent = layer.extent()
+    height = min(layer.height(), size.height())
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(layer.crs())
-    settings.setExtent(layer.extent())
-    settings.setOutputSize(QSize(layer.width(), layer.height()) if layer.width() < size.width() else size)
+    settings.setExtent(extent)
+    settings.setOutputSize(QSize(round(height * extent.width() / extent.height()), height))
     settings.setBackgroundColor(EMPTY)
     job = QgsMapRendererSequentialJob(settings)
     job.start()
     job.waitForFinished()
-    return job.renderedImage().scaled(
-        size, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation
-    )
+    fill, fast = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation
+    return job.renderedImage().scaled(size, fill, fast)
 
 
 def _panel(painter: QPainter, place: QRectF, image: QImage, caption: str) -> None:
