@@ -63,7 +63,7 @@ class MambaBlock(nn.Module):
 def causal_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     """Depthwise convolution over the past only: x (B, L, D), weight (D, 1, K), bias (D) -> (B, L, D).
 
-    K shifted multiply-adds in the layout at hand: as fast as a grouped ``conv1d``, and its gradient takes half the time.
+    K shifted multiply-adds in the layout at hand: as fast as a grouped ``conv1d``, in half the time with gradients.
     """
     taps, length = weight.shape[-1], x.shape[1]
     padded = F.pad(x, (0, 0, taps - 1, 0))  # (B, K - 1 + L, D)
