@@ -39,20 +39,20 @@ def run(verb: str, job: dict[str, Any], feedback: QgsProcessingFeedback) -> dict
     events = EventFeedback(feedback)
     try:
         _send(process, json.dumps(job))
-        _follow(lines, events, feedback)
-        if feedback.isCanceled():
-            raise QgsProcessingException(tr("Canceled; no output was written."))
+        _follow(process, lines, events, feedback)
     finally:
         _stop(process)
         for listener, stream in zip(listeners, (process.stdout, process.stderr)):
             listener.join(1.0)
             if stream is not None and not listener.is_alive():
                 stream.close()
-    if events.result is None:
-        for line in log:
-            feedback.pushConsoleInfo(line)
-        raise QgsProcessingException(_cause_of_death(process.returncode, log))
-    return events.result
+    if events.result is not None:
+        return events.result
+    if feedback.isCanceled():
+        raise QgsProcessingException(tr("Canceled; no output was written."))
+    for line in log:
+        feedback.pushConsoleInfo(line)
+    raise QgsProcessingException(_cause_of_death(process.returncode, log))
 
 
 def _start(verb: str) -> subprocess.Popen[bytes]:
@@ -79,13 +79,24 @@ def _start(verb: str) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _follow(lines: queue.Queue[Optional[str]], events: EventFeedback, feedback: QgsProcessingFeedback) -> None:
-    """Until the engine has said its last line, or the user cancels."""
-    while not feedback.isCanceled():
+def _follow(
+    process: subprocess.Popen[bytes],
+    lines: queue.Queue[Optional[str]],
+    events: EventFeedback,
+    feedback: QgsProcessingFeedback,
+) -> None:
+    """Until the engine has said its last line, which a canceled one does too unless it had to be ended."""
+    stopped = False
+    while True:
         events.heartbeat()
+        if feedback.isCanceled() and not stopped:
+            _stop(process)
+            stopped = True
         try:
             line = lines.get(timeout=_POLL_S)
         except queue.Empty:
+            if stopped:
+                return
             continue
         if line is None:
             return

@@ -26,7 +26,10 @@ class PatchSamples:
         """The samples of ``index`` in float32 on ``device``."""
 
         def take(x: Optional[Tensor]) -> Optional[Tensor]:
-            return None if x is None else x[index].to(device=device, dtype=torch.float32)
+            if x is None:
+                return None
+            taken: Tensor = x[index].to(device=device, dtype=torch.float32)
+            return taken
 
         spectral = take(self.spectral)
         assert spectral is not None
@@ -54,7 +57,8 @@ class PatchSamples:
             if x is None:
                 return None
             gain, offset = (amount * torch.randn((2, *x.shape[:2], 1, 1), generator=generator)).to(x.device)
-            return x * (1.0 + gain) + offset
+            jittered: Tensor = x * (1.0 + gain) + offset
+            return jittered
 
         spectral = jitter(self.spectral)
         assert spectral is not None

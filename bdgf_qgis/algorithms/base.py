@@ -10,12 +10,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingParameterBand,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
-    QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterLayer,
-    QgsProcessingParameterString,
     QgsRasterLayer,
 )
 from qgis.PyQt.QtGui import QIcon
@@ -25,8 +20,6 @@ from bdgf_qgis.translation import tr
 
 Parameters = dict[str, Any]
 
-PRESETS = ("quick", "standard", "paper")
-MODEL_FILTER = "BDGF model (*.bdgf)"
 DOCUMENTATION = "https://bdgf-for-qgis.example/docs/algorithms.html"
 _ICON = os.path.join(os.path.dirname(os.path.dirname(__file__)), "icon.svg")
 
@@ -120,7 +113,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
         return {"path": layers.raster_source(layer), "bands": chosen or None}
 
     def optional_number(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> Optional[int]:
-        given = parameters.get(name) not in (None, "")
+        given = str(parameters.get(name)) not in ("", "None", "NULL")
         return self.parameterAsInt(parameters, name, context) if given else None
 
     def memory_mb(self, parameters: Parameters, context: QgsProcessingContext) -> Optional[int]:
@@ -192,57 +185,3 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
 
 def _canonical(path: str) -> str:
     return os.path.normcase(os.path.realpath(path))
-
-
-# Parameters that several algorithms have
-
-
-def spectral() -> QgsProcessingParameterRasterLayer:
-    return QgsProcessingParameterRasterLayer("SPECTRAL", tr("Spectral raster (hyperspectral or multispectral)"))
-
-
-def second() -> QgsProcessingParameterRasterLayer:
-    return QgsProcessingParameterRasterLayer("SECOND", tr("Second raster (SAR, LiDAR, thermal …)"), optional=True)
-
-
-def bands(raster: str, description: str) -> QgsProcessingParameterBand:
-    return QgsProcessingParameterBand(
-        f"{raster}_BANDS", description, parentLayerParameterName=raster, optional=True, allowMultiple=True
-    )
-
-
-def choice(name: str, description: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
-    """Values are words, in scripts as in models, and never depend on their order."""
-    return QgsProcessingParameterEnum(name, description, list(options), defaultValue=default, usesStaticStrings=True)
-
-
-def preset() -> QgsProcessingParameterEnum:
-    return choice("PRESET", tr("Preset (quick: minutes on a laptop; paper: hours on a GPU)"), PRESETS, "quick")
-
-
-def seed() -> QgsProcessingParameterNumber:
-    return integer("SEED", tr("Random seed"), 0, maximum=2**31 - 1)
-
-
-def device() -> QgsProcessingParameterString:
-    return QgsProcessingParameterString(
-        "DEVICE", tr("Device (auto, cpu, cuda, cuda:0 …)"), defaultValue=settings.device()
-    )
-
-
-def memory() -> QgsProcessingParameterNumber:
-    return advanced(integer("MEMORY", tr("Memory limit in MB (empty: automatic)"), None, minimum=256))
-
-
-def integer(
-    name: str, description: str, default: Optional[int], *, minimum: int = 0, maximum: int = 10**9
-) -> QgsProcessingParameterNumber:
-    """A whole number; without a default it may be left out."""
-    return QgsProcessingParameterNumber(
-        name, description, QgsProcessingParameterNumber.Type.Integer, default, default is None, minimum, maximum
-    )
-
-
-def advanced(parameter: QgsProcessingParameterDefinition) -> Any:
-    parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-    return parameter

@@ -9,7 +9,6 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingParameterFile,
-    QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
 )
 
@@ -17,6 +16,7 @@ from bdgf_qgis.styling import FileStyle
 from bdgf_qgis.translation import tr
 
 from . import base
+from .parameters import MODEL_FILTER, advanced, decimal, device, memory, second, spectral
 
 RASTERS = ("OUTPUT", "CONFIDENCE", "PROBABILITIES", "QUALITY")
 
@@ -35,7 +35,7 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             "<p>Makes the land-cover map. This is the last of three steps: <i>pretrain</i>, <i>train</i>, "
             "<i>classify</i>.</p>"
             "<p><b>Rasters</b>: of the sensors that the classifier was trained with; the scene may be a larger or "
-            "another one. Size does not matter to memory.</p>"
+            "another one. Memory does not grow with its size.</p>"
             "<p><b>Least share of bands with data</b>: a pixel is mapped where each sensor has data in at least "
             "this share of its bands; elsewhere the map has no data.</p>"
             "<p><b>Land cover</b>: a GeoTIFF with names and colours of the classes inside, and in a .qml file "
@@ -46,20 +46,12 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         for parameter in (
-            QgsProcessingParameterFile("CLASSIFIER", tr("Classifier"), fileFilter=base.MODEL_FILTER),
-            base.spectral(),
-            base.second(),
-            base.device(),
-            QgsProcessingParameterNumber(
-                "MIN_DATA",
-                tr("Least share of bands with data"),
-                QgsProcessingParameterNumber.Type.Double,
-                0.5,
-                False,
-                0.0,
-                1.0,
-            ),
-            base.memory(),
+            QgsProcessingParameterFile("CLASSIFIER", tr("Classifier"), fileFilter=MODEL_FILTER),
+            spectral(),
+            second(),
+            device(),
+            advanced(decimal("MIN_DATA", tr("Least share of bands with data"), 0.5, minimum=0.0, maximum=1.0)),
+            memory(),
             QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
         ):
             self.addParameter(parameter)

@@ -8,6 +8,7 @@ from bdgf_qgis import model_header
 from bdgf_qgis.translation import tr
 
 from . import base
+from .parameters import MODEL_FILTER
 
 
 class ModelInfoAlgorithm(base.BdgfAlgorithm):
@@ -30,7 +31,7 @@ class ModelInfoAlgorithm(base.BdgfAlgorithm):
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         for parameter in (
-            QgsProcessingParameterFile("MODEL", tr("Model (pretrained or classifier)"), fileFilter=base.MODEL_FILTER),
+            QgsProcessingParameterFile("MODEL", tr("Model (pretrained or classifier)"), fileFilter=MODEL_FILTER),
             QgsProcessingParameterFileDestination("HTML", tr("Model information"), "HTML (*.html)", optional=True),
             QgsProcessingParameterFileDestination(
                 "JSON", tr("Model information as JSON"), "JSON (*.json)", optional=True, createByDefault=False

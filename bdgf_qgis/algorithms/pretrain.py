@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingContext, QgsProcessingParameterFileDestination, QgsProcessingParameterNumber
+from qgis.core import QgsProcessingContext, QgsProcessingParameterFileDestination
 
 from bdgf_qgis.translation import tr
 
 from . import base
+from .parameters import (
+    MODEL_FILTER,
+    advanced,
+    bands,
+    choice,
+    decimal,
+    device,
+    integer,
+    memory,
+    preset,
+    second,
+    seed,
+    spectral,
+)
 
 SECOND_KINDS = ("sar_linear", "sar_amplitude", "sar_db", "other")
 
@@ -42,28 +56,23 @@ class PretrainAlgorithm(base.BdgfAlgorithm):
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         for parameter in (
-            base.spectral(),
-            base.bands("SPECTRAL", tr("Bands of the spectral raster (none chosen: all)")),
-            base.second(),
-            base.bands("SECOND", tr("Bands of the second raster (none chosen: all)")),
-            base.choice("SECOND_KIND", tr("Values of the second raster"), SECOND_KINDS, "sar_db"),
-            base.preset(),
-            base.seed(),
-            base.device(),
-            base.advanced(
-                QgsProcessingParameterNumber(
-                    "LOOKS",
-                    tr("Number of looks of the SAR raster"),
-                    QgsProcessingParameterNumber.Type.Double,
-                    1.0,
-                    False,
-                    0.1,
-                    1000.0,
-                )
+            spectral(),
+            bands("SPECTRAL", tr("Bands of the spectral raster (none chosen: all)")),
+            second(),
+            bands("SECOND", tr("Bands of the second raster (none chosen: all)")),
+            choice(
+                "SECOND_KIND",
+                tr("Values of the second raster (sar_db: decibels; other: no SAR)"),
+                SECOND_KINDS,
+                "sar_db",
             ),
-            base.advanced(base.integer("STEPS", tr("Training steps (empty: as the preset says)"), None, minimum=1)),
-            base.memory(),
-            QgsProcessingParameterFileDestination("OUTPUT", tr("Pretrained model"), base.MODEL_FILTER),
+            preset(),
+            seed(),
+            device(),
+            advanced(decimal("LOOKS", tr("Number of looks of the SAR raster"), 1.0, minimum=0.1, maximum=1000.0)),
+            advanced(integer("STEPS", tr("Training steps (empty: as the preset says)"), None, minimum=1)),
+            memory(),
+            QgsProcessingParameterFileDestination("OUTPUT", tr("Pretrained model"), MODEL_FILTER),
         ):
             self.addParameter(parameter)
 

@@ -16,6 +16,7 @@ from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
 from . import base
+from .parameters import MODEL_FILTER, advanced, choice, device, integer, memory, preset, second, seed, spectral
 
 VALIDATIONS = ("polygon", "random", "none")
 
@@ -50,20 +51,20 @@ class TrainAlgorithm(base.BdgfAlgorithm):
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
         for parameter in (
-            QgsProcessingParameterFile("PRETRAINED", tr("Pretrained model"), fileFilter=base.MODEL_FILTER),
-            base.spectral(),
-            base.second(),
+            QgsProcessingParameterFile("PRETRAINED", tr("Pretrained model"), fileFilter=MODEL_FILTER),
+            spectral(),
+            second(),
             QgsProcessingParameterFeatureSource("LABELS", tr("Training layer (polygons or points)"), geometries),
             QgsProcessingParameterField("CLASS_FIELD", tr("Class field"), parentLayerParameterName="LABELS"),
-            base.integer("SAMPLES_PER_CLASS", tr("Training pixels for each class (0: all)"), 0),
-            base.choice("VALIDATION", tr("Validation"), VALIDATIONS, "polygon"),
-            base.preset(),
-            base.seed(),
-            base.device(),
-            base.advanced(base.integer("EPOCHS", tr("Epochs (empty: as the preset says)"), None, minimum=1)),
-            base.advanced(base.integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1)),
-            base.memory(),
-            QgsProcessingParameterFileDestination("OUTPUT", tr("Classifier"), base.MODEL_FILTER),
+            integer("SAMPLES_PER_CLASS", tr("Training pixels for each class (0: all)"), 0),
+            choice("VALIDATION", tr("Validation (polygon: whole polygons are kept apart)"), VALIDATIONS, "polygon"),
+            preset(),
+            seed(),
+            device(),
+            advanced(integer("EPOCHS", tr("Epochs (empty: as the preset says)"), None, minimum=1)),
+            advanced(integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1)),
+            memory(),
+            QgsProcessingParameterFileDestination("OUTPUT", tr("Classifier"), MODEL_FILTER),
             QgsProcessingParameterFileDestination(
                 "REPORT", tr("Accuracy report"), "HTML (*.html)", optional=True, createByDefault=True
             ),
