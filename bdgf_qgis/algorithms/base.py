@@ -41,6 +41,10 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     def refuse(self, parameters: Parameters, context: QgsProcessingContext) -> None:
         """Raise QgsProcessingException with a sentence for what can be seen to be wrong at once."""
 
+    def rasters_out(self, parameters: Parameters, context: QgsProcessingContext) -> Parameters:
+        """The job's raster outputs. Called in the background: layers to load that are noted before get lost."""
+        return {}
+
     def outputs(self, result: Parameters) -> Parameters:
         """Processing's outputs out of the engine's result."""
         raise NotImplementedError
@@ -89,7 +93,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Parameters:
-        return self.outputs(engine.run(self.verb, self._job, feedback))
+        return self.outputs(engine.run(self.verb, {**self._job, **self.rasters_out(parameters, context)}, feedback))
 
     def _with_names(self, parameters: Parameters) -> Parameters:
         """Choices given by their number become the names that Processing checks for."""

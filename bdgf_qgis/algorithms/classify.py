@@ -77,7 +77,6 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
         self.refuse_overwriting(outputs, [source["path"] for source in inputs if source])
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        self._destinations = {name: self.parameterAsOutputLayer(parameters, name, context) or None for name in RASTERS}
         return {
             "classifier": self.parameterAsFile(parameters, "CLASSIFIER", context),
             "spectral": self.raster(parameters, "SPECTRAL", context),
@@ -85,8 +84,11 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             "device": self.parameterAsString(parameters, "DEVICE", context),
             "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
             "memory_mb": self.memory_mb(parameters, context),
-            **{name.lower(): path for name, path in self._destinations.items()},
         }
+
+    def rasters_out(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
+        self._destinations = {name: self.parameterAsOutputLayer(parameters, name, context) or None for name in RASTERS}
+        return {name.lower(): path for name, path in self._destinations.items()}
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
         self._classes = result.get("classes") or []

@@ -1,0 +1,86 @@
+"""Run by QGIS itself, see screenshots.sh: opens the dialogs and a map, takes their pictures and leaves."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import processing
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtCore import QEventLoop, QTimer
+from qgis.PyQt.QtWidgets import QDockWidget, QWidget
+from qgis.utils import iface
+
+OUTPUT = Path(os.environ["BDGF_SCREENSHOTS"])
+
+
+def main() -> None:
+    given = {name: os.environ[f"BDGF_{name}"] for name in ("SPECTRAL", "SECOND", "POLYGONS", "FIELD", "MAP")}
+    spectral = QgsRasterLayer(given["SPECTRAL"], Path(given["SPECTRAL"]).stem)
+    second = QgsRasterLayer(given["SECOND"], Path(given["SECOND"]).stem)
+    polygons = QgsVectorLayer(given["POLYGONS"], Path(given["POLYGONS"]).stem)
+    QgsProject.instance().addMapLayers([second, spectral, polygons])
+    rasters = {"SPECTRAL": spectral, "SECOND": second}
+    labels = {"LABELS": polygons, "CLASS_FIELD": given["FIELD"]}
+    dialogs = {
+        "pretrain": {**rasters, "SECOND_KIND": "sar_linear", "OUTPUT": "/data/scene.bdgf"},
+        "train": {**rasters, **labels, "PRETRAINED": "/data/scene.bdgf", "OUTPUT": "/data/classifier.bdgf"},
+        "classify": {**rasters, "CLASSIFIER": "/data/classifier.bdgf"},
+        "modelinfo": {"MODEL": "/data/classifier.bdgf"},
+    }
+    for name, parameters in dialogs.items():
+        dialog = processing.createAlgorithmDialog(f"bdgf:{name}", parameters)
+        dialog.resize(1100, 900)
+        dialog.show()
+        advanced = dialog.findChild(QWidget, "grpAdvanced")
+        if advanced is not None:
+            advanced.setProperty("collapsed", False)
+        wait(1500)
+        dialog.grab().save(str(OUTPUT / f"dialog_{name}.png"))
+        dialog.close()
+    if given["MAP"]:
+        picture_of_map(given["MAP"])
+
+
+def picture_of_map(path: str) -> None:
+    QgsProject.instance().removeAllMapLayers()
+    layer = QgsRasterLayer(path, "Land cover")
+    QgsProject.instance().addMapLayer(layer)
+    QgsProject.instance().setCrs(layer.crs())
+    iface.layerTreeView().expandAll()
+    for name in ("Browser", "ProcessingToolbox"):
+        dock = iface.mainWindow().findChild(QDockWidget, name)
+        if dock is not None:
+            dock.close()
+    iface.mainWindow().resize(1600, 1000)
+    wait(1000)
+    iface.mapCanvas().zoomToFullExtent()
+    wait(3000)
+    iface.mainWindow().grab().save(str(OUTPUT / "map.png"))
+
+
+def wait(milliseconds: int) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def leave(status: int) -> None:
+    QgsProject.instance().setDirty(False)
+    sys.stdout.flush()
+    os._exit(status)  # QGIS would ask, and sometimes fails while it shuts down
+
+
+def run() -> None:
+    try:
+        main()
+    except Exception:  # whatever it is, QGIS must not stay open without a screen
+        traceback.print_exc()
+        leave(1)
+    leave(0)
+
+
+QgsApplication.instance().processEvents()
+QTimer.singleShot(2000, run)
