@@ -17,7 +17,7 @@ from . import interpreter
 from .feedback import EventFeedback
 from .translation import tr
 
-POLITE_S, FIRM_S = 3.0, 1.0  # after "cancel", and after terminate(): together with kill() under 5 s
+POLITE_S, FIRM_S = 2.5, 1.0  # after "cancel", and after terminate(): together with kill() under 5 s
 _POLL_S = 0.1
 
 

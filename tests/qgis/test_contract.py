@@ -1,0 +1,42 @@
+"""The jobs that the algorithms write are those that the engine reads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+READ = """
+import dataclasses, json, sys
+from importlib import import_module
+from bdgf_core.job import read_job
+jobs = json.load(sys.stdin)
+for verb, job in jobs.items():
+    read_job(getattr(import_module(f"bdgf_core.{verb}"), f"{verb.capitalize()}Config"), job)
+"""
+
+
+def test_the_engine_reads_every_job(engine, scene, run):
+    pytest.importorskip("torch")
+    rasters = dict(SPECTRAL=scene.spectral, SECOND=scene.second)
+    jobs = {}
+    pretrained = run("pretrain", **rasters, SPECTRAL_BANDS=[1, 2], STEPS=3, OUTPUT=scene.path("p.bdgf"))["OUTPUT"]
+    jobs["pretrain"] = engine.job
+    labels = dict(LABELS=scene.polygons, CLASS_FIELD="class")
+    trained = run("train", PRETRAINED=pretrained, **rasters, **labels, MEMORY=4000, OUTPUT=scene.path("c.bdgf"))
+    jobs["train"] = engine.job
+    run("classify", CLASSIFIER=trained["OUTPUT"], **rasters, OUTPUT=scene.path("map.tif"))
+    jobs["classify"] = engine.job
+    run("modelinfo", MODEL=pretrained, HTML=scene.path("info.html"))
+    jobs["info"] = engine.job
+    done = subprocess.run(
+        [sys.executable, "-c", READ],
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
