@@ -30,10 +30,10 @@ system_packages() {
     command -v apt-get >/dev/null || stop "this machine has no apt-get: install QGIS 3.22 or newer with its Python bindings, GDAL for" \
         "Python, numpy and venv for $python by hand (missing here: ${packages[*]}), then run this again."
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || stop "as root, run 'apt-get install ${packages[*]}', then run this again."
+        command -v sudo >/dev/null || stop "as root, run 'apt-get update && apt-get install ${packages[*]}', then run this again."
         root=(sudo)
     fi
-    say "installing from the system's packages: ${packages[*]}"
+    say "installing from the system's packages (minutes, where QGIS is among them): ${packages[*]}"
     "${root[@]}" apt-get update -qq || say "the package lists could not be renewed; going on with those at hand"
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null ||
         stop "apt-get could not install ${packages[*]}; its message stands above."
