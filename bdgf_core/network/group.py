@@ -156,7 +156,8 @@ class GroupNetwork(nn.Module):
         """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
         branch heads; four opinions err less than one."""
         logits = [output.logits]
-        if self.config.average_branches and self.config.branch_cross_entropy:
+        trained = self.config.branch_cross_entropy and len(output.branch_logits) > 1
+        if self.config.average_branches and trained:
             logits += list(output.branch_logits.values())
         return torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0)
 
