@@ -1,0 +1,149 @@
+"""The group network: every ablation of the paper runs, and an image is classified like its patches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, gather_patches
+
+FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3)
+ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretraining
+    1: dict(transformer=False, mamba=False),
+    2: dict(cnn=False, mamba=False),
+    3: dict(cnn=False, transformer=False),
+    4: dict(cnn=False),
+    5: dict(transformer=False),
+    6: dict(mamba=False),
+    7: dict(guide_cnn=False),
+    8: dict(guide_transformer=False),
+    9: dict(guide_mamba=False),
+    11: dict(mutual_learning=False),
+    12: dict(),
+}
+
+
+def draw(config: GroupConfig, *shape: int) -> list:
+    """Random inputs (…, channels, …) of a patch batch or, with two sizes, of an image."""
+    sizes = [config.spectral, config.second, config.diffusion]
+    lead, tail = (shape[:1], (PATCH, PATCH)) if len(shape) == 1 else ((), shape)
+    return [torch.randn(*lead, size, *tail) if size else None for size in sizes]
+
+
+def build(config: GroupConfig) -> GroupNetwork:
+    """A network away from its start, with statistics that are not 0 and 1."""
+    torch.manual_seed(0)
+    network = GroupNetwork(config)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith("scale"):
+                parameter.fill_(0.7)
+        network.train()
+        network(*draw(config, 8))
+    return network.eval()
+
+
+def batches(network: GroupNetwork, images: list, *, size: int = 7) -> torch.Tensor:
+    """Class probabilities of every patch of an image, by :meth:`GroupNetwork.forward`."""
+    _, height, width = images[0].shape
+    row, col = (x.flatten() for x in torch.meshgrid(torch.arange(height - 8), torch.arange(width - 8), indexing="ij"))
+    patches = [None if x is None else gather_patches(x, row, col, PATCH) for x in images]
+    out = [
+        network.probabilities(network(*(None if x is None else x[i : i + size] for x in patches)))
+        for i in range(0, len(row), size)
+    ]
+    return torch.cat(out).T.reshape(-1, height - 8, width - 8)
+
+
+@pytest.mark.parametrize("second", [2, 0])
+@pytest.mark.parametrize("row", ABLATIONS)
+def test_every_ablation_learns(row, second):
+    config = replace(FULL, second=second, **ABLATIONS[row])
+    network = GroupNetwork(config)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.1)  # λ starts at 0, where attention gets no gradient
+    output = network(*draw(config, 5))
+    assert output.logits.shape == (5, 3)
+    assert list(output.branch_logits) == config.branches == list(output.embeddings)
+    assert all(e.shape == (5, 64) for e in output.embeddings.values())
+    loss, parts = network.loss(output, torch.tensor([0, 1, 2, 0, 1]))
+    loss.backward()
+    assert loss.isfinite() and parts["cross-entropy"] > 0
+    assert ("mutual learning" in parts) == (config.mutual_learning and len(config.branches) > 1)
+    alone = len(config.branches) == 1
+    untouched = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
+    allowed = ("heads.",) if alone else ("mutual.",)  # T at its floor
+    allowed += () if config.guide_cnn else ("cnn.alpha", "cnn.beta", "cnn.gamma")
+    allowed += () if second else ("cnn.alpha",)
+    # a convolution's bias before a batch norm, and a key's bias in a softmax, change nothing
+    assert not {n for n in untouched if not n.startswith(allowed) and not n.endswith("bias")}
+
+
+@pytest.mark.parametrize("spectral", [1, 3, 4, 7, 13, 30])
+def test_any_number_of_bands_will_do(spectral):
+    config = replace(FULL, spectral=spectral)
+    network = build(config)
+    with torch.no_grad():
+        assert network(*draw(config, 2)).logits.isfinite().all()
+        assert network.classify_image(*draw(config, 9, 10), batch=4).shape == (3, 1, 2)
+
+
+@pytest.mark.parametrize("second", [2, 0])
+@pytest.mark.parametrize("padded,kernel", [(False, 1), (False, 3), (True, 3), (True, 1)])
+@torch.no_grad()
+def test_an_image_is_classified_like_its_patches(padded, kernel, second):
+    config = replace(FULL, padded_cnn=padded, guidance_kernel=kernel, second=second)
+    network, images = build(config), draw(config, 14, 12)
+    found = network.classify_image(*images, batch=16)
+    assert (found - batches(network, images)).abs().max() <= 1e-5
+    assert torch.allclose(found.sum(0), torch.ones(6, 4))
+
+
+@pytest.mark.parametrize("row", ABLATIONS)
+@torch.no_grad()
+def test_every_ablation_classifies_images(row):
+    config = replace(FULL, **ABLATIONS[row])
+    network, images = build(config), draw(config, 11, 10)
+    assert (network.classify_image(*images, batch=5) - batches(network, images)).abs().max() <= 1e-5
+
+
+@torch.no_grad()
+def test_batches_make_no_difference():
+    network, images = build(FULL), draw(FULL, 15, 13)
+    one, *others = (network.classify_image(*images, batch=size) for size in (1000, 7, 1))
+    assert all((one - other).abs().max() <= 1e-6 for other in others)
+
+
+@torch.no_grad()
+def test_each_batch_is_announced():
+    calls = []
+    build(FULL).classify_image(*draw(FULL, 12, 12), batch=5, on_batch=lambda: calls.append(1))
+    assert len(calls) == 4
+
+
+@torch.no_grad()
+def test_only_the_patch_counts():
+    network, images = build(FULL), draw(FULL, 20, 20)
+    changed = [x.clone() for x in images]
+    for x in changed:
+        x[:, 0, 0] += 5.0
+    reached = (network.classify_image(*images, batch=99) - network.classify_image(*changed, batch=99)).abs().amax(0)
+    assert reached[0, 0] > 0
+    reached[0, 0] = 0
+    assert reached.max() <= 1e-6
+
+
+@torch.no_grad()
+def test_a_lone_branch_speaks_through_the_joint_head():
+    """Its own head gets no cross-entropy, so it must not be averaged in."""
+    network = build(replace(FULL, **ABLATIONS[1]))
+    output = network(*draw(FULL, 3))
+    assert torch.equal(network.probabilities(output), torch.softmax(output.logits, 1))
+
+
+def test_gathered_patches():
+    image = torch.arange(2 * 12 * 11.0).view(2, 12, 11)
+    patches = gather_patches(image, torch.tensor([0, 3]), torch.tensor([2, 1]), PATCH)
+    assert torch.equal(patches[0], image[:, :9, 2:11]) and torch.equal(patches[1], image[:, 3:12, 1:10])
