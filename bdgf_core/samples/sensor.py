@@ -86,7 +86,8 @@ class Sensor:
         )
         share = (0.5, 99.5) if is_sar else (0.1, 99.9)
         low, high = np.nanpercentile(unbounded._depth_values(values), share, axis=1).astype(np.float32)
-        return replace(unbounded, low=low, high=np.maximum(high, low + 1e-6))
+        # A band that hardly varies has both percentiles at one value; what differs from it is clipped.
+        return replace(unbounded, low=low, high=np.maximum(high, low + np.maximum(1e-6, 1e-5 * np.abs(low))))
 
     @property
     def is_sar(self) -> bool:
@@ -135,9 +136,7 @@ class Sensor:
         )
 
     def to_json(self) -> dict[str, Any]:
-        document = asdict(self)
-        document["bands"] = [asdict(band) for band in self.bands]
-        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in document.items()}
+        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Sensor:
@@ -177,12 +176,12 @@ def _check_unit(sample: Array, kind: str, source: str) -> None:
     negative = float((values < 0).mean())
     if kind != "sar_db" and negative > 0.001:
         raise InputError(
-            f"{negative:.0%} of the values of {source} are negative, so it is not linear or amplitude; "
+            f"{negative:.1%} of the values of {source} are negative, so it is not linear or amplitude; "
             "it looks like dB: set the second sensor's kind to sar_db."
         )
-    if kind == "sar_db" and negative == 0 and float(np.median(values)) > 60:
+    if kind == "sar_db" and negative == 0 and not 1.0 <= float(np.median(values)) <= 60:
         raise InputError(
-            f"The values of {source} (median {float(np.median(values)):.0f}) are no dB; "
+            f"The values of {source} (median {float(np.median(values)):.3g}, none negative) are no dB; "
             "set the second sensor's kind to sar_linear or sar_amplitude."
         )
 
@@ -204,7 +203,8 @@ def _principal_components(standardized: Array, count: int) -> tuple[Array, Array
     basis = vectors[:, order].T
     # An eigenvector's sign is arbitrary: fix it, so that the same raster gives the same components everywhere.
     basis *= np.sign(basis[np.arange(len(basis)), np.abs(basis).argmax(1)])[:, None]
-    return basis.astype(np.float32), np.sqrt(np.maximum(variance[order], 1e-12)).astype(np.float32)
+    # Where bands depend on each other a component has no variance: do not blow up rounding, or another scene.
+    return basis.astype(np.float32), np.sqrt(np.maximum(variance[order], 1e-4)).astype(np.float32)
 
 
 def _column(vector: Array, like: Array) -> Array:
