@@ -98,4 +98,5 @@ def _reason(complaint: str) -> str:
     lines = [line.strip() for line in errors[2].splitlines() if line.strip()]
     if errors[1] and len(lines) > 1 and "checking parameter values" in lines[0]:
         lines = lines[1:]
-    return " ".join(lines if errors[1] else lines[-3:]) or "it ended without saying why."
+    told = dict.fromkeys(lines if errors[1] else lines[-3:])  # QGIS says some things twice
+    return " ".join(told) or "it ended without saying why."
