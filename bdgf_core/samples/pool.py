@@ -44,14 +44,13 @@ class PatchPool:
         windows = list(tiles(grid.height, grid.width, _REGION))
         fitting = max(4, memory_bytes // (bands * _REGION**2 * 5))
         self._renews = len(windows) > fitting
-        if self._renews:
-            windows = [self._random_window() for _ in range(fitting)]
-        else:
-            windows = [Window(0, 0, grid.height, grid.width)]
         self._regions = []
-        for i, window in enumerate(windows):
-            self._regions.append(self._load(window))
-            progress.update((i + 1) / len(windows))
+        if self._renews:
+            for i in range(fitting):
+                self._regions.append(self._load_random(progress))
+                progress.update((i + 1) / fitting)
+        else:
+            self._regions.append(self._load(Window(0, 0, grid.height, grid.width), progress))
         if not any(valid.any() for _, valid in self._regions):
             raise InputError("The rasters have no data where they overlap; check their extents and nodata values.")
         self._draws = 0
@@ -62,7 +61,7 @@ class PatchPool:
         if self._renews:
             self._draws += 1
             if self._draws % 8 == 0:
-                self._regions[self._draws // 8 % len(self._regions)] = self._load(self._random_window())
+                self._regions[self._draws // 8 % len(self._regions)] = self._load_random(Progress())
         picked = [self._draw_one(side) for _ in range(count)]
         x0, valid = (np.stack(arrays) for arrays in zip(*picked))
         return torch.from_numpy(x0), torch.from_numpy(valid.astype(np.float32))
@@ -89,11 +88,20 @@ class PatchPool:
         row, col = self._rng.integers(grid.height - height + 1), self._rng.integers(grid.width - width + 1)
         return Window(int(row), int(col), height, width)
 
-    def _load(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _load_random(self, progress: Progress) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """A region with data: a raster may be mostly empty."""
+        for _ in range(_TRIES):
+            region = self._load(self._random_window(), progress)
+            if region[1].any():
+                break
+        return region
+
+    def _load(self, window: Window, progress: Progress) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         bands = sum(s.depth_bands for s in self._sensors.values())
         x0 = np.empty((bands, window.height, window.width), np.float32)
         valid = np.empty(x0.shape, bool)
         for tile in tiles(window.height, window.width, _REGION):
+            progress.check_canceled()
             image = self._stack.read(tile.shift(window.row, window.col))
             parts = [sensor.denoiser_input(image.arrays[name]) for name, sensor in self._sensors.items()]
             rows, cols = tile.slices
