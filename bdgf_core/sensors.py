@@ -15,6 +15,7 @@ from .samples.sensor import Sensor, SensorBand
 
 _SAMPLE_WINDOWS = 64
 _SAMPLE_SIZE = 96
+_SAMPLE_VALUES = 32_000_000  # of all bands together: many bands need fewer pixels
 _SAME_WAVELENGTH_NM = 15.0
 
 
@@ -45,7 +46,8 @@ def measure_sensors(
     for i, window in enumerate(windows):
         for name, array in stack.read(window).arrays.items():
             pixels = array.reshape(len(array), -1)
-            samples[name].append(pixels[:, np.isfinite(pixels).any(0)])
+            pixels = pixels[:, np.isfinite(pixels).any(0)]
+            samples[name].append(pixels[:, :: -(-pixels.size * len(windows) // _SAMPLE_VALUES) or 1])
         progress.update((i + 1) / len(windows))
     sensors: dict[str, Sensor] = {}
     # The second sensor first: the spectral one gets what it leaves of the depth.
