@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -11,9 +12,11 @@ import torch
 from torch import Tensor
 
 from .diffusion.features import feature_channels
+from .errors import ResourceError
 from .inputs import FeatureScale, InputReader, tile_side
 from .network.group import PATCH, gather_patches
 from .progress import Progress
+from .raster.grid import Grid
 from .raster.labels import Labels
 from .raster.window import Window
 from .samples.patches import PatchSamples
@@ -57,15 +60,30 @@ def gather_samples(
     mean = total / count
     std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=1e-6)
     scale = FeatureScale(mean.float(), std.float())
+    inside = _inside(labels, reader.stack.grid)
     for chunk in torch.arange(count).split(512):  # type: ignore[no-untyped-call]
-        values = diffusion[chunk].float()
-        diffusion[chunk] = ((values - scale.mean[:, None, None]) / scale.std[:, None, None]).half()
+        values = (diffusion[chunk].float() - scale.mean[:, None, None]) / scale.std[:, None, None]
+        diffusion[chunk] = (values * inside[chunk]).half()
     return PatchSamples(spectral, second, diffusion, torch.from_numpy(labels.classes).long()), scale
 
 
+def _inside(labels: Labels, grid: Grid) -> Tensor:
+    """1 where a pixel of a patch lies on the raster, (N, 1, P, P): features beyond it are 0, as in mapping."""
+    span = np.arange(PATCH) - PATCH // 2
+    rows, cols = labels.rows[:, None] + span, labels.cols[:, None] + span
+    rows_in, cols_in = (rows >= 0) & (rows < grid.height), (cols >= 0) & (cols < grid.width)
+    return torch.from_numpy(rows_in[:, None, :, None] & cols_in[:, None, None, :]).float()
+
+
 def _half(shape: tuple[int, ...], memory_bytes: int) -> Tensor:
-    if 2 * int(np.prod(shape)) <= memory_bytes:
+    needed = 2 * int(np.prod(shape))
+    if needed <= memory_bytes:
         return torch.zeros(shape, dtype=torch.float16)
+    if needed > shutil.disk_usage(tempfile.gettempdir()).free:  # a full disk under a mapping ends the process
+        raise ResourceError(
+            f"The features of {shape[0]} samples take {needed >> 20} MB, more than is free in {tempfile.gettempdir()}; "
+            "use fewer samples per class or a higher memory limit."
+        )
     with tempfile.NamedTemporaryFile(prefix="bdgf-features-", dir=Path(tempfile.gettempdir())) as file:
         # The mapping keeps the unlinked file alive, and the system frees it with the process.
         return torch.from_numpy(np.memmap(file, np.float16, "w+", shape=shape))
