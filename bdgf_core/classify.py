@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class ClassifyConfig:
         if self.tile is not None and self.tile < 1:
             raise InputError(f"A tile is at least 1 pixel wide, not {self.tile}.")
         outputs = [path for path in (self.output, self.confidence, self.probabilities, self.quality) if path]
-        if len(set(outputs)) < len(outputs):
+        if len({os.path.abspath(path) for path in outputs}) < len(outputs):
             raise InputError("Two outputs have the same name; give each its own.")
 
 
@@ -86,7 +87,7 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
             progress.update(0.99 * (i + 1) / len(windows))
         if not mapped:
             raise InputError("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
-    progress.update(1.0)
+        progress.update(1.0)  # the last chance to stop: the files appear as the block ends
     return {
         "output": config.output, "confidence": config.confidence, "probabilities": config.probabilities,
         "quality": config.quality, "pixels": mapped, "classes": classifier.legend.to_json(),
