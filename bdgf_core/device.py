@@ -49,9 +49,9 @@ def choose_device(name: str = "auto") -> Device:
             f"Device {name!r} is not there ({found}); choose auto or cpu, or install a CUDA build of torch."
         )
     why = "found" if name == "auto" else "asked for"
-    return Device(
-        torch.device("cuda", index), f"{torch.cuda.get_device_name(index)}; {why}", torch.cuda.is_bf16_supported()
-    )
+    # Older GPUs than Ampere only emulate bfloat16, and torch says that they support it.
+    bfloat16 = torch.cuda.get_device_capability(index) >= (8, 0)
+    return Device(torch.device("cuda", index), f"{torch.cuda.get_device_name(index)}; {why}", bfloat16)
 
 
 def _cpu_has_bfloat16() -> bool:
