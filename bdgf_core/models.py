@@ -117,5 +117,5 @@ def _refusing(path: Union[str, Path]) -> Iterator[None]:
     except BdgfError:
         raise
     except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        why = str(error).splitlines()[0][:200]
+        why = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise ModelFileError(f"The model file {path} is not of the expected form ({why}); make it anew.") from None
