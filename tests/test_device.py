@@ -1,0 +1,49 @@
+"""The device and the memory of a job."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bdgf_core.device import choose_device
+from bdgf_core.errors import DeviceError, InputError
+from bdgf_core.memory import memory_bound, peak_memory_mb
+
+
+def test_the_cpu_is_always_there():
+    device = choose_device("cpu")
+    assert device.torch.type == "cpu" and not device.is_cuda and "asked for" in str(device)
+
+
+def test_auto_says_why_it_took_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "no CUDA GPU" in str(choose_device("auto"))
+    for name in ("cuda", "cuda:1"):
+        with pytest.raises(DeviceError, match="none found"):
+            choose_device(name)
+
+
+@pytest.mark.parametrize("capability,bfloat16", [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_bfloat16_only_where_the_gpu_has_units_for_it(monkeypatch, capability, bfloat16):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: capability)
+    device = choose_device("cuda:1")
+    assert device.is_cuda and device.torch.index == 1 and device.bfloat16 == bfloat16 and "GPU 1" in str(device)
+    assert choose_device("auto").torch.index == 0
+    with pytest.raises(DeviceError, match="2 found"):
+        choose_device("cuda:2")
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:-1", "mps"])
+def test_names_of_no_device(name):
+    with pytest.raises(DeviceError, match="auto"):
+        choose_device(name)
+
+
+def test_memory():
+    assert memory_bound(300) == 300 << 20 and 256 << 20 <= memory_bound(None) <= 2048 << 20
+    with pytest.raises(InputError, match="256"):
+        memory_bound(255)
+    assert peak_memory_mb() > 10

@@ -1,0 +1,91 @@
+"""What the group network is given: the same for a window as for the whole raster, in training as in mapping."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_scene import HEIGHT, WIDTH, Events, TinyScene
+
+import bdgf_core.gather as gather_module
+from bdgf_core.device import choose_device
+from bdgf_core.diffusion.forward import ForwardProcess
+from bdgf_core.diffusion.unet import DenoisingUNet
+from bdgf_core.errors import ResourceError
+from bdgf_core.gather import gather_samples
+from bdgf_core.inputs import FeatureScale, InputReader, band_stack, tile_side
+from bdgf_core.progress import Progress
+from bdgf_core.raster.labels import rasterize_labels
+from bdgf_core.raster.window import Window
+from bdgf_core.sensors import measure_sensors, open_stack
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> TinyScene:
+    return TinyScene(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def reader(scene: TinyScene):
+    sources = {"spectral": scene.source(), "second": scene.source("sar.tif")}
+    progress = Progress(Events())
+    torch.manual_seed(0)
+    with open_stack(sources["spectral"], sources["second"], progress) as stack:
+        sensors = measure_sensors(stack, sources, second_kind="sar_db", depth_limit=16, seed=0, progress=progress)
+        process = ForwardProcess.of(band_stack(sensors))
+        yield InputReader(stack, sensors, DenoisingUNet().eval(), process, 7, choose_device("cpu"))
+
+
+@pytest.mark.parametrize("window", [Window(0, 0, 10, 12), Window(30, 25, 14, 15), Window(20, 18, 1, 1)])
+def test_a_window_reads_as_part_of_the_whole(reader, window):
+    whole, part = reader.read(Window(0, 0, HEIGHT, WIDTH)), reader.read(window)
+    around = (
+        slice(None),
+        slice(window.row, window.row + window.height + 8),
+        slice(window.col, window.col + window.width + 8),
+    )
+    for name in ("spectral", "second", "diffusion"):
+        expected = getattr(whole, name)[around]
+        assert getattr(part, name).shape == expected.shape
+        assert (getattr(part, name) - expected).abs().max() <= 1e-5 * expected.abs().max()
+    for name, share in part.data_share.items():
+        assert np.array_equal(share, whole.data_share[name][window.slices])
+
+
+def test_nothing_lies_outside_of_the_raster(reader):
+    scale = FeatureScale(torch.full((128,), 3.0), torch.full((128,), 0.1))
+    inputs = reader.with_scale(scale).read(Window(0, 0, HEIGHT, WIDTH))
+    for x in (inputs.spectral, inputs.second, inputs.diffusion):
+        assert x.shape[1:] == (HEIGHT + 8, WIDTH + 8)
+        assert not x[:, :4].any() and not x[:, -4:].any() and not x[:, :, :4].any() and not x[:, :, -4:].any()
+        assert x[:, 4:-4, 4:-4].any()
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_samples_are_what_mapping_sees(reader, scene, in_file):
+    """Patches at the raster's edge included, in memory or in a file."""
+    labels = rasterize_labels(scene.labels, reader.stack.grid)
+    memory = 1 << 12 if in_file else 1 << 28
+    samples, scale = gather_samples(reader, labels, memory_bytes=memory, progress=Progress())
+    assert len(samples) == 150 and (labels.rows == 0).any()
+    seen = reader.with_scale(scale).read(Window(0, 0, HEIGHT, WIDTH))
+    for i in (0, 3, 70, 149):
+        rows, cols = slice(labels.rows[i], labels.rows[i] + 9), slice(labels.cols[i], labels.cols[i] + 9)
+        assert torch.allclose(samples.spectral[i], seen.spectral[:, rows, cols], atol=1e-5)
+        assert torch.allclose(samples.second[i], seen.second[:, rows, cols], atol=1e-5)
+        assert torch.allclose(samples.diffusion[i].float(), seen.diffusion[:, rows, cols], atol=0.02)
+    centres = samples.diffusion[:, :, 4, 4].float()
+    assert centres.mean(0).abs().max() < 0.01 and (centres.std(0) - 1).abs().max() < 0.02
+
+
+def test_a_disk_too_small_is_said_before(reader, scene, monkeypatch):
+    labels = rasterize_labels(scene.labels, reader.stack.grid)
+    monkeypatch.setattr(gather_module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100}))
+    with pytest.raises(ResourceError, match="samples"):
+        gather_samples(reader, labels, memory_bytes=1 << 12, progress=Progress())
+
+
+def test_tiles_grow_with_the_memory():
+    assert tile_side(16, memory_bytes=1) == 32 and tile_side(16, memory_bytes=1 << 40) == 512
+    sides = [tile_side(depth, memory_bytes=1 << 30) for depth in (16, 64, 128)]
+    assert sides == sorted(sides, reverse=True)
