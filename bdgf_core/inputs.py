@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .device import Device
-from .diffusion.features import extract_features, position_noise
+from .diffusion.features import extract_features, feature_channels, position_noise
 from .diffusion.forward import BandStack, ForwardProcess
 from .diffusion.unet import HALO, DenoisingUNet
 from .network.group import PATCH
@@ -99,9 +99,11 @@ def band_stack(sensors: Mapping[str, Sensor]) -> BandStack:
 
 
 def tile_side(depth: int, *, memory_bytes: int) -> int:
-    """Pixels a side of a tile whose features fit the memory, between 32 and 512."""
-    # The encoder's first block holds a few copies of 32 channels at full depth; then come features and patches.
-    per_pixel = depth * 32 * 4 * 3.5 + 128 * depth // 8 * 4 * 3
+    """Pixels a side of a tile whose features and classification fit the memory, between 32 and 512."""
+    features = feature_channels(depth) * 4
+    # The encoder's first block holds a few copies of 32 channels at full depth. Afterwards the transformer's tokens of
+    # every pixel stand beside the features: 22 kB a pixel, measured.
+    per_pixel = max(depth * 32 * 4 * 3.5 + 3 * features, 2 * features + 22_000)
     side = int((memory_bytes / per_pixel) ** 0.5) - 2 * (HALO + MARGIN)
     return max(32, min(512, side // 16 * 16))
 
