@@ -61,6 +61,13 @@ def run_chain(chain: Chain) -> Chain:
     return chain
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_batches():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bdgf_core.pretrain._RECALIBRATION_BATCHES", 4)
+        yield
+
+
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> TinyScene:
     return TinyScene(tmp_path_factory.mktemp("verbs"))
