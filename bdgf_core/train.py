@@ -36,20 +36,19 @@ _MOST_SAMPLES = 20_000
 @dataclass(frozen=True)
 class TrainPreset:
     """How the network is fitted, and its form: see :class:`FitConfig` and :class:`GroupConfig`. ``epochs`` 0 takes
-    the steps of ``fit``. ``per_class`` samples where the user sets none."""
+    the steps of ``fit``. ``as_printed`` leaves out what goes beyond the paper."""
 
     fit: FitConfig
     epochs: int
-    padded_cnn: bool
-    guidance_kernel: int
+    as_printed: bool
     label_smoothing: float
     dropout: float
 
 
 PRESETS = {
-    "quick": TrainPreset(FitConfig(250, 64, 2e-3, "cosine", 0.5, 0.02, 0.1), 0, False, 1, 0.1, 0.2),
-    "standard": TrainPreset(FitConfig(1500, 64, 2e-3, "cosine", 0.5, 0.02, 0.1), 0, False, 1, 0.1, 0.2),
-    "paper": TrainPreset(FitConfig(0, 64, 4e-4, "steps", 0.0, 0.0, 0.0, turn=False), 200, True, 3, 0.0, 0.0),
+    "quick": TrainPreset(FitConfig(250, 64, 2e-3, "cosine", 0.5, 0.02, 0.1), 0, False, 0.1, 0.2),
+    "standard": TrainPreset(FitConfig(1500, 64, 2e-3, "cosine", 0.5, 0.02, 0.1), 0, False, 0.1, 0.2),
+    "paper": TrainPreset(FitConfig(0, 64, 4e-4, "steps", 0.0, 0.0, 0.0, turn=False), 200, True, 0.0, 0.0),
 }
 
 
@@ -177,11 +176,12 @@ def _network_config(pretrained: Pretrained, samples: PatchSamples, labels: Label
         second=0 if samples.second is None else samples.second.shape[1],
         diffusion=samples.diffusion.shape[1],
         classes=len(labels.legend),
-        padded_cnn=preset.padded_cnn,
-        guidance_kernel=preset.guidance_kernel,
+        padded_cnn=preset.as_printed,
+        guidance_kernel=3 if preset.as_printed else 1,
         label_smoothing=preset.label_smoothing,
         dropout=preset.dropout,
-        average_branches=not preset.padded_cnn,
+        average_branches=not preset.as_printed,
+        feed_forward=not preset.as_printed,
     )
 
 

@@ -5,22 +5,35 @@ B batch; N tokens; E embedding width. Eqs. 16 and 18 print V·softmax(QKᵀ/√d
 
 from __future__ import annotations
 
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class SelfAttention(nn.Module):
-    """Pre-norm self-attention with residual: (B, N, E) → (B, N, E)."""
+    """Pre-norm self-attention with residual: (B, N, E) → (B, N, E).
 
-    def __init__(self, embedding: int) -> None:
+    ``feed_forward`` adds the two-layer perceptron of a usual transformer block, which Eq. 16 does not print."""
+
+    def __init__(self, embedding: int, *, feed_forward: bool) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(embedding)
         self.qkv = nn.Linear(embedding, 3 * embedding)
+        self.feed_forward: Optional[nn.Sequential] = None
+        if feed_forward:
+            self.feed_forward = nn.Sequential(
+                nn.LayerNorm(embedding),
+                nn.Linear(embedding, 2 * embedding),
+                nn.GELU(),
+                nn.Linear(2 * embedding, embedding),
+            )
 
     def forward(self, tokens: Tensor) -> Tensor:
         q, k, v = self.qkv(self.norm(tokens)).chunk(3, -1)
-        return F.scaled_dot_product_attention(q, k, v) + tokens
+        tokens = F.scaled_dot_product_attention(q, k, v) + tokens
+        return tokens if self.feed_forward is None else tokens + self.feed_forward(tokens)
 
 
 class CrossAttention(nn.Module):

@@ -42,6 +42,7 @@ class GroupConfig:
     average_branches: bool = True
     padded_cnn: bool = False
     guidance_kernel: int = 1
+    feed_forward: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
 
@@ -77,7 +78,12 @@ class GroupNetwork(nn.Module):
             )  # fmt: skip
         if c.transformer:
             self.transformer = GuidedTransformer(
-                c.spectral, c.second, diffusion=guidance(c.guide_transformer), embedding=EMBEDDING, patch=PATCH
+                c.spectral,
+                c.second,
+                diffusion=guidance(c.guide_transformer),
+                embedding=EMBEDDING,
+                patch=PATCH,
+                feed_forward=c.feed_forward,
             )
         if c.mamba:
             self.mamba = GuidedMamba(

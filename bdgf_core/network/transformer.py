@@ -49,7 +49,9 @@ class Tokenizer(nn.Module):
 class GuidedTransformer(nn.Module):
     """Global features of every full patch: (B, rows, cols) patches → (B · patches, E)."""
 
-    def __init__(self, spectral: int, second: int, *, diffusion: int, embedding: int, patch: int) -> None:
+    def __init__(
+        self, spectral: int, second: int, *, diffusion: int, embedding: int, patch: int, feed_forward: bool
+    ) -> None:
         super().__init__()
         streams = {"spectral": spectral, "second": second, "diffusion": diffusion}
         self.tokenizers = nn.ModuleDict(
@@ -59,7 +61,9 @@ class GuidedTransformer(nn.Module):
         self.position = nn.ParameterDict(
             {name: nn.Parameter(0.02 * torch.randn(TOKENS + 1, embedding)) for name in self.tokenizers}
         )
-        self.attend = nn.ModuleDict({name: SelfAttention(embedding) for name in self.tokenizers})
+        self.attend = nn.ModuleDict(
+            {name: SelfAttention(embedding, feed_forward=feed_forward) for name in self.tokenizers}
+        )
         self.cross = nn.ModuleDict()
         if second:
             self.cross["spectral"] = CrossAttention(embedding)
