@@ -123,7 +123,7 @@ class _Writers:
         self._sensors = list(classifier.pretrained.sensors)
         tags = {
             "BDGF_VERSION": __version__, "BDGF_DEVICE": device,
-            "BDGF_CLASSIFIER": str(config.classifier), "BDGF_TRAINING": classifier.document["created_with"],
+            "BDGF_CLASSIFIER": str(config.classifier), "BDGF_TRAINING": classifier.document.get("created_with", ""),
         }  # fmt: skip
         accuracy = classifier.document.get("accuracy")
         if accuracy:

@@ -31,10 +31,7 @@ class Pretrained:
     sensors: dict[str, Sensor]
     denoiser: DenoisingUNet
     process: ForwardProcess
-
-    @property
-    def seed(self) -> int:
-        return int(self.document["training"]["seed"])
+    seed: int
 
     def reader(self, stack: RasterStack, device: Device) -> InputReader:
         """Reads windows of ``stack`` as network inputs, on ``device``."""
@@ -102,7 +99,8 @@ def _pretrained(document: dict[str, Any], tensors: Tensors) -> Pretrained:
         raise ValueError("its sensors do not fit its denoiser")
     denoiser = DenoisingUNet()
     denoiser.load_state_dict(dict(tensors))
-    return Pretrained(document, sensors, denoiser.eval(), ForwardProcess.of(stack, float(method["looks"])))
+    process = ForwardProcess.of(stack, float(method["looks"]))
+    return Pretrained(document, sensors, denoiser.eval(), process, int(document["training"]["seed"]))
 
 
 def _under(prefix: str, tensors: Tensors) -> dict[str, torch.Tensor]:

@@ -21,6 +21,7 @@ KINDS = ("optical", *SAR_KINDS, "other")
 NETWORK_CHANNELS = 30  # S, the most spectral channels that the group network takes
 _SAR_FLOOR = 0.01  # δ: where the 0.5 percentile of SAR intensity is put, 1 being the 99.5 percentile
 _CLIP = 1.2
+_MOST = 1e30  # beyond it lie undeclared nodata values such as -3.4e38, which would overflow the statistics
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Sensor:
         """
         if kind not in KINDS:
             raise InputError(f"Sensor kind {kind!r} is not known; use one of {', '.join(KINDS[1:])}.")
-        _check_unit(sample, kind, source)
+        _check_unit(_measured(sample), kind, source)
         values = _to_natural_units(sample, kind)
         alive = [band.used and _is_alive(row) for band, row in zip(bands, values)]
         if not any(alive):
@@ -144,7 +145,13 @@ class Sensor:
         fields["bands"] = tuple(SensorBand(**band) for band in fields["bands"])
         for name in ("mean", "std", "basis", "component_std", "low", "high"):
             fields[name] = None if fields[name] is None else np.array(fields[name], np.float32)
-        return cls(**fields)
+        sensor = cls(**fields)
+        used = (int(sensor.used.sum()),)
+        if sensor.kind not in KINDS or sensor.mean.shape != used or sensor.std.shape != used:
+            raise ValueError("a sensor's statistics do not fit its bands")
+        if sensor.low.shape != (sensor.depth_bands,) or sensor.high.shape != sensor.low.shape:
+            raise ValueError("a sensor's range does not fit its bands")
+        return sensor
 
     def _is_projected(self, wanted: int) -> bool:
         return self.basis is not None and wanted < len(self.mean)
@@ -160,11 +167,16 @@ class Sensor:
 
 def _to_natural_units(array: Array, kind: str) -> Array:
     """Optical and other values as they are, SAR in dB; zero or negative intensity is missing."""
+    array = _measured(array)
     if kind not in ("sar_linear", "sar_amplitude"):
         return array
     factor = 10.0 if kind == "sar_linear" else 20.0
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(array > 0, factor * np.log10(array), np.nan).astype(np.float32)
+
+
+def _measured(array: Array) -> Array:
+    return np.where(np.abs(array) < _MOST, array, np.float32(np.nan))
 
 
 def _check_unit(sample: Array, kind: str, source: str) -> None:

@@ -102,6 +102,15 @@ def test_bad_dead_and_constant_bands_are_left_out():
     assert sensor.data_share(image).min() == 1
 
 
+def test_undeclared_nodata_values_are_missing():
+    image = spectra(3)
+    image[0, 1, 1], image[1, 2, 2] = 3e38, -3.4028235e38
+    sensor = measure(image)
+    x0, valid = sensor.denoiser_input(image)
+    assert valid[0, 1, 1] == valid[1, 2, 2] == 0 and valid.sum() == valid.size - 2
+    assert np.isfinite(sensor.std).all() and np.isfinite(sensor.network_input(image)).all()
+
+
 def test_no_usable_band_is_said():
     with pytest.raises(InputError, match="No band of a.tif"):
         measure(np.zeros((2, 5, 5)))
