@@ -1,0 +1,97 @@
+"""Model files as working objects, and files whose document or tensors were tampered with."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bdgf_core.checkpoint import save_model
+from bdgf_core.diffusion.forward import BandStack
+from bdgf_core.diffusion.unet import DenoisingUNet
+from bdgf_core.errors import ModelFileError
+from bdgf_core.inputs import FeatureScale
+from bdgf_core.legend import LandCoverClass, Legend
+from bdgf_core.models import classifier_tensors, load_classifier, load_pretrained, network_document
+from bdgf_core.network.group import GroupConfig, GroupNetwork
+from bdgf_core.samples.sensor import Sensor, SensorBand
+
+LEGEND = Legend((LandCoverClass(3, "a", "Water", "#0000ff"), LandCoverClass(300, "b", "Wood", "#00ff00")))
+
+
+@pytest.fixture(scope="module")
+def parts():
+    torch.manual_seed(0)
+    sample = np.random.default_rng(0).normal(0, 1, (4, 500)).astype(np.float32)
+    bands = [SensorBand(i, f"B{i}", None, True) for i in range(1, 5)]
+    sensor = Sensor.measure(sample, bands, kind="optical", source="a.tif", source_bands=4, depth_limit=16)
+    pretrained = {
+        "method": {"stack": asdict(BandStack(4, 0, False)), "looks": 1.0},
+        "sensors": {"spectral": sensor.to_json()},
+        "training": {"seed": 5},
+    }
+    config = GroupConfig(4, 0, 128, 2)
+    network = GroupNetwork(config)
+    document = {
+        "method": {"network": network_document(config)},
+        "pretrained": pretrained,
+        "legend": LEGEND.to_json(),
+    }
+    return document, DenoisingUNet(), network, FeatureScale(torch.randn(128), torch.rand(128) + 0.1)
+
+
+def save(parts, path: Path, change=lambda document: None) -> Path:
+    document, *rest = parts
+    document = copy.deepcopy(document)
+    change(document)
+    save_model(path, "classifier", document, classifier_tensors(*rest))
+    return path
+
+
+def test_a_classifier_comes_back_as_it_was(parts, tmp_path):
+    classifier = load_classifier(save(parts, tmp_path / "m.bdgf"))
+    _, denoiser, network, scale = parts
+    assert classifier.legend == LEGEND and classifier.pretrained.seed == 5
+    assert not classifier.network.training and not classifier.pretrained.denoiser.training
+    assert classifier.scale.mean.equal(scale.mean) and classifier.scale.std.equal(scale.std)
+    x = torch.randn(2, 4, 9, 9), None, torch.randn(2, 128, 9, 9)
+    with torch.no_grad():
+        assert network.eval()(*x).logits.equal(classifier.network(*x).logits)
+    state = classifier.pretrained.denoiser.state_dict()
+    assert all(value.equal(state[name]) for name, value in denoiser.state_dict().items())
+
+
+def test_kinds_are_not_mixed_up(parts, tmp_path):
+    with pytest.raises(ModelFileError, match="classifier"):
+        load_pretrained(save(parts, tmp_path / "m.bdgf"))
+
+
+def _shorten(document):
+    document["pretrained"]["sensors"]["spectral"]["mean"] = [1.0]
+
+
+TAMPERED = {
+    "no legend": lambda d: d.pop("legend"),
+    "a class too few": lambda d: d["legend"].pop(),
+    "no method": lambda d: d.pop("method"),
+    "an unknown switch": lambda d: d["method"]["network"].update(wings=2),
+    "other widths": lambda d: d["method"]["network"].update(spectral=5),
+    "other channels": lambda d: d["method"]["network"].update(diffusion=64),
+    "no sensors": lambda d: d["pretrained"].pop("sensors"),
+    "no seed": lambda d: d["pretrained"].pop("training"),
+    "another stack": lambda d: d["pretrained"]["method"]["stack"].update(spectral=3),
+    "statistics of other bands": _shorten,
+    "a list for a document": lambda d: d.update(pretrained=[]),
+}
+
+
+@pytest.mark.parametrize("change", TAMPERED)
+def test_other_forms_are_refused_in_a_sentence(parts, tmp_path, change):
+    path = save(parts, tmp_path / "m.bdgf", TAMPERED[change])
+    with pytest.raises(ModelFileError, match="not of the expected form") as caught:
+        load_classifier(path)
+    assert "\n" not in str(caught.value)
