@@ -19,6 +19,7 @@ from .legend import Legend
 from .network.group import GroupConfig, GroupNetwork
 from .raster.stack import RasterStack
 from .samples.sensor import Sensor
+from .sensors import check_units
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -34,7 +35,8 @@ class Pretrained:
     seed: int
 
     def reader(self, stack: RasterStack, device: Device) -> InputReader:
-        """Reads windows of ``stack`` as network inputs, on ``device``."""
+        """Reads windows of ``stack`` as network inputs, on ``device``. Raises :class:`InputError` for another unit."""
+        check_units(stack, self.sensors)
         denoiser = channels_last(self.denoiser).to(device.torch)
         return InputReader(stack, self.sensors, denoiser, self.process, self.seed, device)
 

@@ -73,6 +73,15 @@ def measure_sensors(
     return {name: sensors[name] for name in stack.bands}
 
 
+def check_units(stack: RasterStack, sensors: Mapping[str, Sensor]) -> None:
+    """Raises :class:`InputError` where a raster's values are in another unit than the model's sensor."""
+    windows = stack.sample_windows(16, _SAMPLE_SIZE, np.random.default_rng(0))
+    samples = [stack.read(window).arrays for window in windows] if any(s.is_sar for s in sensors.values()) else []
+    for name, sensor in sensors.items():
+        if samples and sensor.is_sar:
+            sensor.check_unit(np.concatenate([arrays[name].reshape(len(sensor.bands), -1) for arrays in samples], 1))
+
+
 def match_source(sensor: Sensor, source: RasterSource, role: str) -> RasterSource:
     """``source`` with the bands that the model's ``sensor`` expects.
 

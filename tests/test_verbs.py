@@ -250,6 +250,7 @@ WRONG = {
     "an input as second output": ("classify", dict(quality="{folder}/spectral.tif"), "inputs"),
     "an output twice": ("classify", dict(confidence="{folder}/./full.tif"), "same name"),
     "an output of another kind": ("classify", dict(output="{folder}/a.png"), ".tif"),
+    "another unit": ("classify", dict(second="{folder}/linear.tif"), "unit"),
     "a share above one": ("classify", dict(min_data=50.0), "between 0 and 1"),
     "a tile of nothing": ("classify", dict(tile=0), "tile"),
     "no data anywhere": ("classify", dict(spectral="{folder}/empty.tif"), "data"),
@@ -261,6 +262,7 @@ def test_wrong_inputs_are_told_in_a_sentence(chain, wrong):
     verb, changes, word = WRONG[wrong]
     scene = chain.scene
     scene.write("far.tif", scene.sar, shift=1e5)
+    scene.write("linear.tif", 10 ** (scene.sar / 10))
     scene.write("far6.tif", scene.spectral, shift=1e5)
     scene.write("empty.tif", np.full_like(scene.spectral, -9999.0))
     config = getattr(chain, verb)

@@ -67,7 +67,9 @@ class Sensor:
         """
         if kind not in KINDS:
             raise InputError(f"Sensor kind {kind!r} is not known; use one of {', '.join(KINDS[1:])}.")
-        _check_unit(_measured(sample), kind, source)
+        wrong, better = _contradiction(_measured(sample), kind)
+        if wrong:
+            raise InputError(f"{source} is no {kind}: {wrong}; set the second sensor's kind to {better}.")
         values = _to_natural_units(sample, kind)
         alive = [band.used and _is_alive(row) for band, row in zip(bands, values)]
         if not any(alive):
@@ -97,6 +99,15 @@ class Sensor:
     @property
     def used(self) -> NDArray[np.bool_]:
         return np.array([band.used for band in self.bands])
+
+    def check_unit(self, array: Array) -> None:
+        """Raises :class:`InputError` where values (all bands, …) are in another unit than the model's."""
+        wrong, _ = _contradiction(_measured(array[self.used]), self.kind)
+        if wrong:
+            raise InputError(
+                f"The model was made with {self.source} as {self.kind}, but {wrong} in the raster given; "
+                "convert it to the same unit."
+            )
 
     def data_share(self, array: Array) -> Array:
         """Share of the bands in use that have data, (h, w) in [0, 1], from (all bands, h, w)."""
@@ -179,23 +190,17 @@ def _measured(array: Array) -> Array:
     return np.where(np.abs(array) < _MOST, array, np.float32(np.nan))
 
 
-def _check_unit(sample: Array, kind: str, source: str) -> None:
-    if kind not in SAR_KINDS:
-        return
-    values = sample[np.isfinite(sample)]
-    if not values.size:
-        return
-    negative = float((values < 0).mean())
+def _contradiction(values: Array, kind: str) -> tuple[str, str]:
+    """What speaks against the unit, and the kind to choose instead; empty where nothing does."""
+    values = values[np.isfinite(values)]
+    if kind not in SAR_KINDS or not values.size:
+        return "", ""
+    negative, median = float((values < 0).mean()), float(np.median(values))
     if kind != "sar_db" and negative > 0.001:
-        raise InputError(
-            f"{negative:.1%} of the values of {source} are negative, so it is not linear or amplitude; "
-            "it looks like dB: set the second sensor's kind to sar_db."
-        )
-    if kind == "sar_db" and negative == 0 and not 1.0 <= float(np.median(values)) <= 60:
-        raise InputError(
-            f"The values of {source} (median {float(np.median(values)):.3g}, none negative) are no dB; "
-            "set the second sensor's kind to sar_linear or sar_amplitude."
-        )
+        return f"{negative:.1%} of its values are negative, as in dB", "sar_db"
+    if kind == "sar_db" and negative == 0 and not 1.0 <= median <= 60:
+        return f"none of its values is negative and their median is {median:.3g}", "sar_linear or sar_amplitude"
+    return "", ""
 
 
 def _is_alive(row: Array) -> bool:
