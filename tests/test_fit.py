@@ -1,0 +1,70 @@
+"""Fitting the group network: it learns, the same from the same seed, and stops when asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bdgf_core.device import choose_device
+from bdgf_core.errors import Canceled
+from bdgf_core.fit import FitConfig, fit_network, predict
+from bdgf_core.network.group import GroupConfig
+from bdgf_core.progress import Progress
+from bdgf_core.samples.patches import PatchSamples
+
+CONFIG = GroupConfig(spectral=3, second=1, diffusion=8, classes=3)
+HOW = FitConfig(steps=25, batch=16, learning_rate=3e-3, schedule="cosine", balance=0.5, weight_decay=0.0, jitter=0.0)
+DEVICE = choose_device("cpu")
+
+
+def samples(count: int = 60) -> PatchSamples:
+    """Patches whose level tells the class."""
+    classes = torch.arange(count) % 3
+    level = (classes - 1.0)[:, None, None, None]
+    return PatchSamples(*(level + 0.5 * torch.randn(count, c, 9, 9) for c in (3, 1, 8)), classes)
+
+
+def fit(how: FitConfig = HOW, given: PatchSamples | None = None, seed: int = 0, index=None, canceled=lambda: False):
+    given = given or samples()
+    index = np.arange(len(given)) if index is None else index
+    progress = Progress(canceled=canceled)
+    return fit_network(CONFIG, given, index, how, seed=seed, device=DEVICE, progress=progress)
+
+
+def test_learns_what_can_be_told_apart():
+    given = samples()
+    train, test = np.arange(0, 45), np.arange(45, 60)
+    network, curve = fit(given=given, index=train)
+    probabilities = predict(network, given, test, DEVICE)
+    assert probabilities.shape == (15, 3) and np.allclose(probabilities.sum(1), 1, atol=1e-5)
+    assert (probabilities.argmax(1) == given.classes.numpy()[test]).mean() > 0.9
+    assert not network.training and curve[-1]["step"] == 25
+    assert curve[-1]["cross-entropy"] < curve[0]["cross-entropy"]
+    assert all(np.isfinite(value) for point in curve for value in point.values())
+
+
+def test_the_same_seed_gives_the_same_weights():
+    given = samples()
+    how = FitConfig(4, 16, 1e-3, "steps", 0.0, 0.0, 0.1)
+    one, same, other = (fit(how, given, seed)[0].state_dict() for seed in (1, 1, 2))
+    assert all(value.equal(same[name]) for name, value in one.items())
+    assert any(not value.equal(other[name]) for name, value in one.items())
+
+
+def test_a_fold_may_lack_a_class_or_hold_one_sample():
+    given = samples(9)
+    how = FitConfig(2, 16, 1e-3, "cosine", 0.5, 0.0, 0.0)
+    for index in (np.array([0, 3, 6, 1]), np.array([4])):
+        assert predict(fit(how, given, index=index)[0], given, np.array([2]), DEVICE).shape == (1, 3)
+
+
+def test_nothing_to_predict():
+    given = samples(6)
+    network, _ = fit(FitConfig(1, 4, 1e-3, "steps", 0.0, 0.0, 0.0), given)
+    assert predict(network, given, np.array([], np.int64), DEVICE).shape == (0, 3)
+
+
+def test_stops_when_asked():
+    with pytest.raises(Canceled):
+        fit(canceled=lambda: True)
