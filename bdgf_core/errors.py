@@ -21,6 +21,12 @@ class ResourceError(BdgfError):
     """Memory or disk space ran out."""
 
 
+def check_seed(seed: int) -> None:
+    """Raises :class:`InputError` for a seed that the random generators do not take."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"The seed must be a whole number from 0 to 2^63 − 1, not {seed}.")
+
+
 class Canceled(BdgfError):
     """The user asked to stop. No output was written."""
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .device import Device
+from .errors import BdgfError
 from .network.group import GroupConfig, GroupNetwork
 from .progress import Progress
 from .samples.patches import PatchSamples
@@ -76,6 +77,8 @@ def fit_network(
         schedule.step()
         window.append(parts)
         if (step + 1) * _CURVE_POINTS // how.steps > step * _CURVE_POINTS // how.steps:
+            if not np.isfinite(parts["cross-entropy"]):
+                raise BdgfError("Training diverged (the loss is no number); check the rasters for extreme values.")
             curve.append({"step": step + 1, **{k: round(float(np.mean([w[k] for w in window])), 5) for k in parts}})
             window.clear()
         progress.update((step + 1) / how.steps)

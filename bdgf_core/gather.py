@@ -6,9 +6,11 @@ import shutil
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from typing import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .diffusion.features import feature_channels
@@ -18,8 +20,22 @@ from .network.group import PATCH, gather_patches
 from .progress import Progress
 from .raster.grid import Grid
 from .raster.labels import Labels
+from .raster.stack import RasterStack
 from .raster.window import Window
 from .samples.patches import PatchSamples
+from .samples.sensor import Sensor
+
+_READ_SIDE = 256
+
+
+def labels_with_data(stack: RasterStack, sensors: Mapping[str, Sensor], labels: Labels) -> Labels:
+    """The labelled pixels where every sensor has data in at least half of its bands."""
+    enough = np.zeros(len(labels), bool)
+    for members, window in _by_tile(labels, _READ_SIDE):
+        arrays = stack.read(window).arrays
+        share = np.min([sensor.data_share(arrays[name]) for name, sensor in sensors.items()], 0)
+        enough[members] = share[labels.rows[members] - window.row, labels.cols[members] - window.col] >= 0.5
+    return labels.subset(enough)
 
 
 def gather_samples(
@@ -36,19 +52,14 @@ def gather_samples(
         second = torch.empty((count, reader.sensors["second"].channels, PATCH, PATCH))
     diffusion = _half((count, channels, PATCH, PATCH), memory_bytes // 2)
     side = tile_side(depth, memory_bytes=memory_bytes)
-    by_tile: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, (row, col) in enumerate(zip(labels.rows // side, labels.cols // side)):
-        by_tile[int(row), int(col)].append(i)
     total = torch.zeros(channels, dtype=torch.float64)
     squares = torch.zeros(channels, dtype=torch.float64)
-    for done, (_, members) in enumerate(sorted(by_tile.items())):
-        index = torch.tensor(members)
-        rows, cols = labels.rows[members], labels.cols[members]
-        top, left = int(rows.min()), int(cols.min())
-        window = Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)
+    by_tile = _by_tile(labels, side)
+    for done, (members, window) in enumerate(by_tile):
+        index = torch.from_numpy(members)
         inputs = reader.read(window)
-        row = torch.from_numpy(rows - top).long().to(inputs.spectral.device)
-        col = torch.from_numpy(cols - left).long().to(inputs.spectral.device)
+        row = torch.from_numpy(labels.rows[members] - window.row).long().to(inputs.spectral.device)
+        col = torch.from_numpy(labels.cols[members] - window.col).long().to(inputs.spectral.device)
         spectral[index] = gather_patches(inputs.spectral, row, col, PATCH).cpu()
         if second is not None and inputs.second is not None:
             second[index] = gather_patches(inputs.second, row, col, PATCH).cpu()
@@ -65,6 +76,19 @@ def gather_samples(
         values = (diffusion[chunk].float() - scale.mean[:, None, None]) / scale.std[:, None, None]
         diffusion[chunk] = (values * inside[chunk]).half()
     return PatchSamples(spectral, second, diffusion, torch.from_numpy(labels.classes).long()), scale
+
+
+def _by_tile(labels: Labels, side: int) -> list[tuple[NDArray[np.int64], Window]]:
+    """The positions of the labelled pixels in each tile of ``side`` pixels, and the window that just holds them."""
+    members: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i, (row, col) in enumerate(zip(labels.rows // side, labels.cols // side)):
+        members[int(row), int(col)].append(i)
+    found = []
+    for _, positions in sorted(members.items()):
+        rows, cols = labels.rows[positions], labels.cols[positions]
+        top, left = int(rows.min()), int(cols.min())
+        found.append((np.array(positions), Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)))
+    return found
 
 
 def _inside(labels: Labels, grid: Grid) -> Tensor:

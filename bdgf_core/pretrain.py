@@ -20,12 +20,13 @@ from .diffusion.masking import draw_keep, masking_probability
 from .diffusion.schedule import FEATURE_TIMESTEP, STEPS
 from .diffusion.unet import DenoisingUNet, channels_last
 from .duration import duration
-from .errors import InputError
+from .errors import BdgfError, InputError, check_seed
 from .inputs import band_stack
 from .memory import memory_bound, peak_memory_mb
 from .progress import Progress
 from .raster.stack import RasterSource
 from .samples.pool import PatchPool
+from .samples.sensor import KINDS
 from .sensors import measure_sensors, open_stack
 
 _RECALIBRATION_BATCHES = 32
@@ -72,6 +73,10 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise InputError(f"Preset {self.preset!r} is not known; use one of {', '.join(PRESETS)}.")
+        if self.second_kind not in KINDS[1:]:
+            raise InputError(f"Sensor kind {self.second_kind!r} is not known; use one of {', '.join(KINDS[1:])}.")
+        check_seed(self.seed)
+        memory_bound(self.memory_mb)
         if self.steps is not None and self.steps < 1:
             raise InputError(f"Pretraining takes at least one step, not {self.steps}.")
         if not 0.1 <= self.looks <= 1000:
@@ -118,8 +123,8 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
             "seconds": round(seconds, 1), "masking": config.masking and "second" in sensors, "losses": curve,
         },
     }  # fmt: skip
-    save_model(output, "pretrained", document, denoiser.state_dict())
     progress.update(1.0)
+    save_model(output, "pretrained", document, denoiser.state_dict())
     return {
         "output": str(output), "steps": steps, "seconds": round(seconds, 1), "device": str(device),
         "peak_memory_mb": peak_memory_mb(),
@@ -178,6 +183,8 @@ def fit_denoiser(
         schedule.step()
         window.append(DenoisingLoss(*(part.detach() for part in (loss.total, loss.unmasked, loss.masked, loss.second))))
         if (step + 1) * _CURVE_POINTS // steps > step * _CURVE_POINTS // steps:
+            if not bool(torch.isfinite(window[-1].total)):
+                raise BdgfError("Pretraining diverged (the loss is no number); check the rasters for extreme values.")
             curve.append({"step": step + 1, **_means(window)})
             window.clear()
         progress.update(0.97 * (step + 1) / steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Optional, Sequence
 
 import numpy as np
@@ -14,10 +15,10 @@ from .accuracy import Accuracy, confusion_matrix
 from .checkpoint import check_model_path, save_model
 from .device import Device, choose_device
 from .duration import duration
-from .errors import InputError
+from .errors import InputError, check_seed
 from .files import check_writable
 from .fit import FitConfig, Indices, fit_network, predict
-from .gather import gather_samples
+from .gather import gather_samples, labels_with_data
 from .memory import memory_bound, peak_memory_mb
 from .models import Pretrained, classifier_tensors, load_pretrained, network_document
 from .network.group import PATCH, GroupConfig
@@ -77,6 +78,8 @@ class TrainConfig:
             raise InputError(f"Preset {self.preset!r} is not known; use one of {', '.join(PRESETS)}.")
         if self.validation not in VALIDATIONS:
             raise InputError(f"Validation {self.validation!r} is not known; use one of {', '.join(VALIDATIONS)}.")
+        check_seed(self.seed)
+        memory_bound(self.memory_mb)
         if self.samples_per_class < 0 or self.minimum_pixels < 1:
             raise InputError("Samples per class must be 0 (all) or more, and the minimum of pixels at least 1.")
         if self.epochs is not None and self.epochs < 1:
@@ -87,15 +90,27 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     """Train a classifier from labelled pixels, validate it, write the model and its report."""
     started = time.monotonic()
     output = check_model_path(config.output)
-    if config.report is not None:
-        check_writable(config.report)
+    inputs = [
+        config.pretrained,
+        config.spectral.path,
+        config.labels.path,
+        *([config.second.path] if config.second else []),
+    ]
+    for path in (output, *([check_writable(config.report)] if config.report is not None else [])):
+        if any(path.resolve() == Path(given).resolve() for given in inputs):
+            raise InputError(f"The output {path} is one of the inputs; choose another name.")
     device = choose_device(config.device)
     progress.message(f"Device: {device}.")
     pretrained = load_pretrained(config.pretrained)
     spectral, second = match_sources(pretrained.sensors, config.spectral, config.second)
-    warnings: list[str] = []
     with open_stack(spectral, second, progress) as stack:
-        labels = _take_labels(config, rasterize_labels(config.labels, stack.grid), warnings, progress)
+        drawn = rasterize_labels(config.labels, stack.grid)
+        there = labels_with_data(stack, pretrained.sensors, drawn)
+        if len(there) < len(drawn):
+            progress.warning(
+                f"{len(drawn) - len(there)} of {len(drawn)} labelled pixels have no data and are left out."
+            )
+        labels = _take_labels(config, there, progress)
         samples, scale = gather_samples(
             pretrained.reader(stack, device), labels, memory_bytes=memory_bound(config.memory_mb),
             progress=progress.part(0.01, 0.3),
@@ -105,7 +120,6 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     runs = len(folds.folds) + (1 if config.validation == "polygon" and folds.folds else 0) + 1
     fits = _Fits(config, network_config, samples, device, progress.part(0.3, 0.99), runs)
     accuracy = _validate(config, labels, folds, fits)
-    warnings += folds.notes
     for note in folds.notes:
         progress.warning(note)
     network, curve = fits.run(np.arange(len(samples)), seed=config.seed)
@@ -123,10 +137,10 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
             "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
         },
     }  # fmt: skip
+    progress.update(1.0)
     save_model(output, "classifier", document, classifier_tensors(pretrained.denoiser, network, scale))
     if config.report is not None:
         write_report(config.report, training_report(document, warnings=labels.warnings))
-    progress.update(1.0)
     found = accuracy or {}
     return {
         "output": str(output), "report": config.report,
@@ -136,7 +150,7 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _take_labels(config: TrainConfig, labels: Labels, warnings: list[str], progress: Progress) -> Labels:
+def _take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labels:
     """The labelled pixels to train on, checked: enough classes, enough pixels a class, no more than can be used."""
     for warning in labels.warnings:
         progress.warning(warning)
