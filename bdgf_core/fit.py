@@ -25,7 +25,8 @@ _PREDICTED_AT_ONCE = 256
 class FitConfig:
     """``steps`` of ``batch`` samples. ``schedule`` "steps" halves the rate at 50, 75 and 90 % (METHOD: MultiStepLR),
     "cosine" warms up and anneals it. ``balance`` in [0, 1] draws classes by count^(1 − balance). ``jitter`` is the
-    standard deviation of a random gain and offset of every channel of a sample."""
+    standard deviation of a random gain and offset of every channel of a sample; ``feature_dropout`` the probability
+    that a sample's diffusion features are hidden: guidance, not the sole thing to lean on."""
 
     steps: int
     batch: int
@@ -34,6 +35,7 @@ class FitConfig:
     balance: float
     weight_decay: float
     jitter: float
+    feature_dropout: float
     turn: bool = True
 
 
@@ -67,6 +69,8 @@ def fit_network(
             images = images.turned(int(torch.randint(8, (1,), generator=generator)))
         if how.jitter:
             images = images.jittered(how.jitter, generator=generator)
+        if how.feature_dropout:
+            images = images.without_features(how.feature_dropout, generator=generator)
         with device.autocast():
             output = network(images.spectral, images.second, images.diffusion)
         loss, parts = network.loss(output, images.classes)

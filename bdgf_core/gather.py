@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Mapping
+from typing import Mapping, Optional
 
 import numpy as np
 import torch
@@ -39,10 +40,10 @@ def labels_with_data(stack: RasterStack, sensors: Mapping[str, Sensor], labels: 
 
 
 def gather_samples(
-    reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress
+    reader: InputReader, labels: Labels, *, components: Optional[int], memory_bytes: int, progress: Progress
 ) -> tuple[PatchSamples, FeatureScale]:
-    """The samples of ``labels`` in their order, with standardised diffusion features in half precision, and the scale
-    of these. Features beyond half of the memory lie in a temporary file."""
+    """The samples of ``labels`` in their order, with standardised diffusion features in half precision, or as many
+    principal ``components`` of them, and their scale. Features beyond half of the memory lie in a temporary file."""
     depth = reader.process.stack.depth
     channels = feature_channels(depth)
     count = len(labels)
@@ -71,11 +72,26 @@ def gather_samples(
     mean = total / count
     std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=1e-6)
     scale = FeatureScale(mean.float(), std.float())
+    if components is not None and components < channels:
+        scale = replace(scale, basis=_leading_components(scale, diffusion, components))
+    scaled = (
+        diffusion if scale.basis is None else torch.empty((count, len(scale.basis), PATCH, PATCH), dtype=torch.half)
+    )
     inside = _inside(labels, reader.stack.grid)
     for chunk in torch.arange(count).split(512):  # type: ignore[no-untyped-call]
-        values = (diffusion[chunk].float() - scale.mean[:, None, None]) / scale.std[:, None, None]
-        diffusion[chunk] = (values * inside[chunk]).half()
-    return PatchSamples(spectral, second, diffusion, torch.from_numpy(labels.classes).long()), scale
+        scaled[chunk] = (scale.apply(diffusion[chunk].float()) * inside[chunk]).half()
+    return PatchSamples(spectral, second, scaled, torch.from_numpy(labels.classes).long()), scale
+
+
+def _leading_components(scale: FeatureScale, diffusion: Tensor, count: int) -> Tensor:
+    """The basis of :class:`FeatureScale`, from the features of the patches' centres."""
+    centres = diffusion[:, :, PATCH // 2, PATCH // 2].float()
+    standardized = ((centres - scale.mean) / scale.std).double()
+    variance, vectors = torch.linalg.eigh(standardized.T @ standardized / len(standardized))
+    basis = vectors.flip(1)[:, :count].T
+    largest = basis.abs().argmax(1, keepdim=True)
+    scaled: Tensor = basis * basis.gather(1, largest).sign() / variance[-1].clamp(min=1e-12).sqrt()
+    return scaled.float()
 
 
 def _by_tile(labels: Labels, side: int) -> list[tuple[NDArray[np.int64], Window]]:

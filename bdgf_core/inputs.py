@@ -37,10 +37,23 @@ class NetworkInputs:
 
 @dataclass(frozen=True)
 class FeatureScale:
-    """Mean and standard deviation of each diffusion channel, (C,)."""
+    """How diffusion features become network input: ``mean`` and ``std`` (C,) standardise each channel; ``basis``
+    (k, C), where there is one, keeps the leading principal components, in units of the first one's deviation."""
 
     mean: Tensor
     std: Tensor
+    basis: Optional[Tensor] = None
+
+    def apply(self, features: Tensor) -> Tensor:
+        """(…, C, rows, cols) → (…, k, rows, cols), or all C without a basis."""
+        standardized = (features - self.mean[:, None, None]) / self.std[:, None, None]
+        if self.basis is None:
+            return standardized
+        return torch.einsum("kc,...cij->...kij", self.basis, standardized)
+
+    def to(self, device: torch.device) -> FeatureScale:
+        basis = None if self.basis is None else self.basis.to(device)
+        return FeatureScale(self.mean.to(device), self.std.to(device), basis)
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class InputReader:
         with self.device.autocast():
             features = extract_features(self.denoiser, self.process, x0, valid, noise.to(self.device.torch))
         if self.scale is not None:
-            features = (features - self.scale.mean[:, None, None]) / self.scale.std[:, None, None]
+            features = self.scale.apply(features)
         diffusion = features.new_zeros((len(features), margin.height, margin.width))
         known = margin.intersection(grid)
         assert known is not None
@@ -87,7 +100,7 @@ class InputReader:
         return NetworkInputs(tensors["spectral"], tensors.get("second"), diffusion, share)
 
     def with_scale(self, scale: FeatureScale) -> InputReader:
-        return replace(self, scale=FeatureScale(scale.mean.to(self.device.torch), scale.std.to(self.device.torch)))
+        return replace(self, scale=scale.to(self.device.torch))
 
 
 def band_stack(sensors: Mapping[str, Sensor]) -> BandStack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Union
 
@@ -11,6 +11,7 @@ import torch
 
 from .checkpoint import load_model
 from .device import Device
+from .diffusion.features import feature_channels
 from .diffusion.forward import BandStack, ForwardProcess
 from .diffusion.unet import DenoisingUNet, channels_last
 from .errors import BdgfError, ModelFileError
@@ -78,7 +79,12 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
             raise ValueError("its parts do not fit each other")
         network = GroupNetwork(config)
         network.load_state_dict(_under("network.", model.tensors))
-        scale = FeatureScale(model.tensors["scale.mean"].float(), model.tensors["scale.std"].float())
+        scale = FeatureScale(*(model.tensors[f"scale.{name}"].float() for name in ("mean", "std")))
+        if "scale.basis" in model.tensors:
+            scale = replace(scale, basis=model.tensors["scale.basis"].float())
+        channels = feature_channels(pretrained.process.stack.depth)
+        if scale.mean.shape != (channels,) or scale.std.shape != (channels,):
+            raise ValueError("its features do not fit its denoiser")
         return Classifier(model.document, pretrained, network.eval(), scale, legend)
 
 
@@ -86,7 +92,8 @@ def classifier_tensors(denoiser: DenoisingUNet, network: GroupNetwork, scale: Fe
     """All tensors of a classifier file, by name."""
     tensors = {f"denoiser.{name}": tensor for name, tensor in denoiser.state_dict().items()}
     tensors.update({f"network.{name}": tensor for name, tensor in network.state_dict().items()})
-    return {**tensors, "scale.mean": scale.mean, "scale.std": scale.std}
+    tensors.update({"scale.mean": scale.mean, "scale.std": scale.std})
+    return tensors if scale.basis is None else {**tensors, "scale.basis": scale.basis}
 
 
 def network_document(config: GroupConfig) -> dict[str, Any]:

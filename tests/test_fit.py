@@ -14,7 +14,16 @@ from bdgf_core.progress import Progress
 from bdgf_core.samples.patches import PatchSamples
 
 CONFIG = GroupConfig(spectral=3, second=1, diffusion=8, classes=3)
-HOW = FitConfig(steps=25, batch=16, learning_rate=3e-3, schedule="cosine", balance=0.5, weight_decay=0.0, jitter=0.0)
+HOW = FitConfig(
+    steps=25,
+    batch=16,
+    learning_rate=3e-3,
+    schedule="cosine",
+    balance=0.5,
+    weight_decay=0.0,
+    jitter=0.0,
+    feature_dropout=0.0,
+)
 DEVICE = choose_device("cpu")
 
 
@@ -46,7 +55,7 @@ def test_learns_what_can_be_told_apart():
 
 def test_the_same_seed_gives_the_same_weights():
     given = samples()
-    how = FitConfig(4, 16, 1e-3, "steps", 0.0, 0.0, 0.1)
+    how = FitConfig(4, 16, 1e-3, "steps", 0.0, 0.0, 0.1, 0.5)
     one, same, other = (fit(how, given, seed)[0].state_dict() for seed in (1, 1, 2))
     assert all(value.equal(same[name]) for name, value in one.items())
     assert any(not value.equal(other[name]) for name, value in one.items())
@@ -54,14 +63,14 @@ def test_the_same_seed_gives_the_same_weights():
 
 def test_a_fold_may_lack_a_class_or_hold_one_sample():
     given = samples(9)
-    how = FitConfig(2, 16, 1e-3, "cosine", 0.5, 0.0, 0.0)
+    how = FitConfig(2, 16, 1e-3, "cosine", 0.5, 0.0, 0.0, 0.0)
     for index in (np.array([0, 3, 6, 1]), np.array([4])):
         assert predict(fit(how, given, index=index)[0], given, np.array([2]), DEVICE).shape == (1, 3)
 
 
 def test_nothing_to_predict():
     given = samples(6)
-    network, _ = fit(FitConfig(1, 4, 1e-3, "steps", 0.0, 0.0, 0.0), given)
+    network, _ = fit(FitConfig(1, 4, 1e-3, "steps", 0.0, 0.0, 0.0, 0.0), given)
     assert predict(network, given, np.array([], np.int64), DEVICE).shape == (0, 3)
 
 

@@ -61,12 +61,12 @@ def test_nothing_lies_outside_of_the_raster(reader):
         assert x[:, 4:-4, 4:-4].any()
 
 
-@pytest.mark.parametrize("in_file", [False, True])
-def test_samples_are_what_mapping_sees(reader, scene, in_file):
+@pytest.mark.parametrize(("in_file", "components"), [(False, None), (True, None), (False, 5), (True, 5)])
+def test_samples_are_what_mapping_sees(reader, scene, in_file, components):
     """Patches at the raster's edge included, in memory or in a file."""
     labels = rasterize_labels(scene.labels, reader.stack.grid)
     memory = 1 << 12 if in_file else 1 << 28
-    samples, scale = gather_samples(reader, labels, memory_bytes=memory, progress=Progress())
+    samples, scale = gather_samples(reader, labels, components=components, memory_bytes=memory, progress=Progress())
     assert len(samples) == 150 and (labels.rows == 0).any()
     seen = reader.with_scale(scale).read(Window(0, 0, HEIGHT, WIDTH))
     for i in (0, 3, 70, 149):
@@ -75,14 +75,19 @@ def test_samples_are_what_mapping_sees(reader, scene, in_file):
         assert torch.allclose(samples.second[i], seen.second[:, rows, cols], atol=1e-5)
         assert torch.allclose(samples.diffusion[i].float(), seen.diffusion[:, rows, cols], atol=0.02)
     centres = samples.diffusion[:, :, 4, 4].float()
-    assert centres.mean(0).abs().max() < 0.01 and (centres.std(0) - 1).abs().max() < 0.02
+    deviations = centres.std(0)
+    assert centres.mean(0).abs().max() < 0.01 and (deviations[0] - 1).abs() < 0.02
+    if components is None:
+        assert (deviations - 1).abs().max() < 0.02
+    else:
+        assert len(deviations) == components and bool((deviations.diff() < 1e-3).all())
 
 
 def test_a_disk_too_small_is_said_before(reader, scene, monkeypatch):
     labels = rasterize_labels(scene.labels, reader.stack.grid)
     monkeypatch.setattr(gather_module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100}))
     with pytest.raises(ResourceError, match="samples"):
-        gather_samples(reader, labels, memory_bytes=1 << 12, progress=Progress())
+        gather_samples(reader, labels, components=None, memory_bytes=1 << 12, progress=Progress())
 
 
 def test_tiles_grow_with_the_memory():

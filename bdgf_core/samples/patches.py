@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import torch
@@ -49,9 +49,16 @@ class PatchSamples:
         assert spectral is not None
         return PatchSamples(spectral, turn(self.second), turn(self.diffusion), self.classes)
 
+    def without_features(self, probability: float, *, generator: torch.Generator) -> PatchSamples:
+        """The diffusion features of each sample set to 0, their mean, with this probability."""
+        if self.diffusion is None:
+            return self
+        keep = torch.rand((len(self), 1, 1, 1), generator=generator) >= probability
+        return replace(self, diffusion=self.diffusion * keep.to(self.diffusion.device))
+
     def jittered(self, amount: float, *, generator: torch.Generator) -> PatchSamples:
-        """Every channel of every sample times 1 + ``amount``·ε plus ``amount``·ε′: illumination, haze and season
-        differ between places, and a few polygons do not show it."""
+        """Every sensor channel of every sample times 1 + ``amount``·ε plus ``amount``·ε′: illumination, haze and
+        season differ between places, and a few polygons do not show it."""
 
         def jitter(x: Optional[Tensor]) -> Optional[Tensor]:
             if x is None:
@@ -62,4 +69,4 @@ class PatchSamples:
 
         spectral = jitter(self.spectral)
         assert spectral is not None
-        return PatchSamples(spectral, jitter(self.second), jitter(self.diffusion), self.classes)
+        return replace(self, spectral=spectral, second=jitter(self.second))
