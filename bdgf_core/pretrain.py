@@ -48,7 +48,7 @@ class PretrainPreset:
 
 
 PRESETS = {
-    "quick": PretrainPreset(16, 16, 4, 1e-3, None, (4e6, 60e6, 400e6)),
+    "quick": PretrainPreset(16, 16, 4, 1e-3, None, (3e6, 60e6, 400e6)),
     "standard": PretrainPreset(64, 32, 4, 4e-4, 10_000, (0, 0, 0)),
     "paper": PretrainPreset(128, 32, 8, 4e-4, 30_000, (0, 0, 0)),
 }
