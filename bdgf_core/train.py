@@ -38,8 +38,9 @@ _MOST_SAMPLES = 20_000
 class TrainPreset:
     """How the network is fitted, and its form: see :class:`FitConfig` and :class:`GroupConfig`. ``epochs`` 0 takes
     the steps of ``fit``. ``feature_components`` diffusion features are reduced to so many principal
-    components; ``guide_cnn`` False spares the CNN their guidance: after a short pretraining it costs it more than it
-    gives (Hong Kong, two folds: OA 0.68 without, 0.56 with all features, 0.65 with these); ``as_printed`` leaves out what goes beyond the paper."""
+    components; ``guide_cnn`` False
+    spares the CNN their guidance: after a short pretraining it costs more than it gives (Hong Kong, two folds: OA 0.68
+    without, 0.56 with all features, 0.65 with these). ``as_printed`` leaves out what goes beyond the paper."""
 
     fit: FitConfig
     epochs: int

@@ -55,12 +55,13 @@ class QgisProcess:
         # Debian bookworm's qgis_process is a wrapper that passes an option which the program beside it does not know.
         for executable in ("qgis_process", "qgis_process.bin"):
             try:
-                subprocess.run(
-                    [executable, "plugins", "enable", "bdgf_qgis"], env=environment, check=True, capture_output=True
-                )
-                return cls(executable, environment)
-            except (OSError, subprocess.CalledProcessError):
+                command = [executable, "plugins", "enable", "bdgf_qgis"]
+                done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            except OSError:
                 continue
+            # In a profile that was used before, enabling again counts as a failure.
+            if done.returncode == 0 or "already enabled" in done.stdout + done.stderr:
+                return cls(executable, environment)
         raise StepFailed(
             "neither qgis_process nor qgis_process.bin runs here and loads the plugin; try 'qgis_process plugins'."
         )
