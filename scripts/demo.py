@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> None:
         headline="Land cover of a simulated scene" if inputs.truth else "Land cover",
         subtitle=accuracy.capitalize(),
     )
+    os.environ.update(qgis.environment)  # the picture is drawn by QGIS too, and leaves the user's own profile alone
     draw_picture(output / "picture.png", mapped)
     print(f"map: {output / 'map.tif'}\nreport: {output / 'report.html'}\npicture: {output / 'picture.png'}")
 
@@ -118,5 +119,5 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
-    except (StepFailed, BdgfError, OSError) as error:
+    except (StepFailed, BdgfError, OSError, RuntimeError) as error:  # RuntimeError is GDAL's
         sys.exit(f"demo: {error}")
