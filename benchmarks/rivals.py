@@ -32,11 +32,13 @@ def main() -> None:
     with RasterStack.open(sources) as stack:
         labels = rasterize_labels(LabelSource(arguments.labels, arguments.class_field), stack.grid)
         margin = PATCH // 2
-        patches = []
+        patches, enough = [], []
         for row, col in zip(labels.rows, labels.cols):
-            image = stack.read(Window(int(row) - margin, int(col) - margin, PATCH, PATCH))
-            patches.append(np.concatenate(list(image.arrays.values())))
-    images = np.stack(patches)
+            arrays = stack.read(Window(int(row) - margin, int(col) - margin, PATCH, PATCH)).arrays.values()
+            enough.append(all(np.isfinite(array[:, margin, margin]).mean() >= 0.5 for array in arrays))
+            patches.append(np.concatenate(list(arrays)))
+    labels = labels.subset(np.array(enough))  # as in training
+    images = np.stack(patches)[enough]
     filled = np.where(np.isfinite(images), images, np.nanmean(images, (0, 2, 3))[:, None, None])
     filled = np.nan_to_num(filled)
     pixels = filled[:, :, margin, margin]
