@@ -19,7 +19,7 @@ from bdgf_core.raster.writer import create_raster
 GRID = grid_from(20, 30)
 
 _LOOK = """
-import json, sys
+import json, os, sys
 from qgis.core import QgsApplication, QgsRasterLayer
 application = QgsApplication([], False)
 application.initQgis()
@@ -34,8 +34,8 @@ else:
     shader = renderer.shader().rasterShaderFunction()
     told["range"] = [renderer.classificationMin(), renderer.classificationMax()]
     told["colors"] = [list(shader.shade(value)) for value in (0.0, 0.5, 1.0)]
-print("TOLD " + json.dumps(told))
-application.exitQgis()
+print("TOLD " + json.dumps(told), flush=True)
+os._exit(0)  # what QGIS does on its way out does not matter here, and may crash
 """
 
 
