@@ -1,6 +1,6 @@
 """What a random forest makes of the same rasters, labels and folds as ``train``'s polygon validation.
 
-    python benchmarks/rivals.py SPECTRAL SECOND LABELS CLASS_FIELD [--seed 0]
+    PYTHONPATH=. python benchmarks/rivals.py SPECTRAL SECOND LABELS CLASS_FIELD [--seed 0]
 
 Prints overall and average accuracy and kappa over all folds, for a forest on pixels and one on each band's mean and
 standard deviation over a 9×9 window besides.
