@@ -1,6 +1,6 @@
 """How a map agrees with a reference raster on the same grid.
 
-    PYTHONPATH=. python benchmarks/against_reference.py MAP REFERENCE [--unknown -1] [--from-column N] [--pair 1=0 --pair 2=1]
+    PYTHONPATH=. python benchmarks/against_reference.py MAP REFERENCE [--from-column N] [--pair 1=0 --pair 2=1]
 
 ``--pair MAP=REFERENCE`` says which map value means which reference value; without it they are the same. Pixels that
 the reference marks unknown or that lie left of ``--from-column`` do not count; unmapped ones count as wrong.
