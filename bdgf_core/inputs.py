@@ -76,11 +76,12 @@ class InputReader:
     def read(self, window: Window) -> NetworkInputs:
         grid = Window(0, 0, self.stack.grid.height, self.stack.grid.width)
         margin = window.expand(MARGIN)
-        seen = window.expand(MARGIN + HALO).intersection(grid)
+        whole = window.expand(MARGIN + HALO)
+        seen = whole.intersection(grid)
         assert seen is not None, "the window lies outside of the raster"
-        arrays = self.stack.read(window.expand(MARGIN + HALO)).arrays
-        inside = _within(seen, window.expand(MARGIN + HALO))
-        around = _within(margin, window.expand(MARGIN + HALO))
+        arrays = self.stack.read(whole).arrays
+        inside = _within(seen, whole)
+        around = _within(margin, whole)
         scaled = [s.denoiser_input(arrays[name][(slice(None), *inside)]) for name, s in self.sensors.items()]
         x0, valid = (torch.from_numpy(np.concatenate(parts)).to(self.device.torch) for parts in zip(*scaled))
         bands = self.process.stack.bands
@@ -95,7 +96,7 @@ class InputReader:
         diffusion[(slice(None), *_within(known, margin))] = features[(slice(None), *_within(known, seen))]
         inputs = {name: s.network_input(arrays[name][(slice(None), *around)]) for name, s in self.sensors.items()}
         tensors = {name: torch.from_numpy(array).to(self.device.torch) for name, array in inputs.items()}
-        centre = (slice(None), *_within(window, window.expand(MARGIN + HALO)))
+        centre = (slice(None), *_within(window, whole))
         share = {name: s.data_share(arrays[name][centre]) for name, s in self.sensors.items()}
         return NetworkInputs(tensors["spectral"], tensors.get("second"), diffusion, share)
 

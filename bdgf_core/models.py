@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Union
 
@@ -94,10 +94,6 @@ def classifier_tensors(denoiser: DenoisingUNet, network: GroupNetwork, scale: Fe
     tensors.update({f"network.{name}": tensor for name, tensor in network.state_dict().items()})
     tensors.update({"scale.mean": scale.mean, "scale.std": scale.std})
     return tensors if scale.basis is None else {**tensors, "scale.basis": scale.basis}
-
-
-def network_document(config: GroupConfig) -> dict[str, Any]:
-    return asdict(config)
 
 
 def _pretrained(document: dict[str, Any], tensors: Tensors) -> Pretrained:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
@@ -20,7 +20,7 @@ from .files import check_writable
 from .fit import FitConfig, Indices, fit_network, predict
 from .gather import gather_samples, labels_with_data
 from .memory import memory_bound, peak_memory_mb
-from .models import Pretrained, classifier_tensors, load_pretrained, network_document
+from .models import Pretrained, classifier_tensors, load_pretrained
 from .network.group import PATCH, GroupConfig
 from .progress import Progress
 from .raster.labels import Labels, LabelSource, rasterize_labels
@@ -138,7 +138,7 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     seconds = time.monotonic() - started
     document = {
         "created_with": f"BDGF {__version__}, torch {torch.__version__}",
-        "method": {**pretrained.document["method"], "network": network_document(network_config)},
+        "method": {**pretrained.document["method"], "network": asdict(network_config)},
         "sensors": pretrained.document["sensors"],
         "pretrained": pretrained.document,
         "legend": labels.legend.to_json(),

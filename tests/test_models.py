@@ -16,7 +16,7 @@ from bdgf_core.diffusion.unet import DenoisingUNet
 from bdgf_core.errors import ModelFileError
 from bdgf_core.inputs import FeatureScale
 from bdgf_core.legend import LandCoverClass, Legend
-from bdgf_core.models import classifier_tensors, load_classifier, load_pretrained, network_document
+from bdgf_core.models import classifier_tensors, load_classifier, load_pretrained
 from bdgf_core.network.group import GroupConfig, GroupNetwork
 from bdgf_core.samples.sensor import Sensor, SensorBand
 
@@ -37,7 +37,7 @@ def parts():
     config = GroupConfig(4, 0, 128, 2)
     network = GroupNetwork(config)
     document = {
-        "method": {"network": network_document(config)},
+        "method": {"network": asdict(config)},
         "pretrained": pretrained,
         "legend": LEGEND.to_json(),
     }
