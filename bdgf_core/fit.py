@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Optional
 
 import numpy as np
 import torch
@@ -22,6 +23,19 @@ _PREDICTED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
+class Consistency:
+    """How unlabelled patches teach (FixMatch, Sohn et al. 2020): from the share ``start`` of the steps on, those
+    ``batch`` a step that the network is sure of, by ``confidence``, must get the same class with bands hidden
+    (:meth:`PatchSamples.with_bands_hidden`). So it meets places that no polygon shows, and cannot lean on few bands."""
+
+    batch: int
+    start: float
+    confidence: float
+    hide_bands: float
+    hide_second: float
+
+
+@dataclass(frozen=True)
 class FitConfig:
     """``steps`` of ``batch`` samples. ``schedule`` "steps" halves the rate at 50, 75 and 90 % (METHOD: MultiStepLR),
     "cosine" warms up and anneals it. ``balance`` in [0, 1] draws classes by count^(1 − balance). ``jitter`` is the
@@ -37,6 +51,7 @@ class FitConfig:
     jitter: float
     feature_dropout: float
     turn: bool = True
+    consistency: Optional[Consistency] = None
 
 
 def fit_network(
@@ -45,11 +60,15 @@ def fit_network(
     index: Indices,
     how: FitConfig,
     *,
+    unlabelled: Optional[PatchSamples] = None,
     seed: int,
     device: Device,
     progress: Progress,
 ) -> tuple[GroupNetwork, list[dict[str, float]]]:
-    """A network trained on the samples of ``index``, in eval mode after the last step, and its losses on the way."""
+    """A network trained on the samples of ``index``, in eval mode after the last step, and its losses on the way.
+
+    ``unlabelled`` patches help where ``how`` says so; they have no diffusion features.
+    """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     network = GroupNetwork(config).to(device.torch)
@@ -64,16 +83,28 @@ def fit_network(
     window: list[dict[str, float]] = []
     for step in range(how.steps):
         drawn = pool[torch.multinomial(weight, batch, replacement=len(pool) < 2 * batch, generator=generator)]
-        images = samples.batch(drawn, device.torch)
-        if how.turn:
-            images = images.turned(int(torch.randint(8, (1,), generator=generator)))
-        if how.jitter:
-            images = images.jittered(how.jitter, generator=generator)
+        images = _augmented(samples.batch(drawn, device.torch), how, generator)
         if how.feature_dropout:
             images = images.without_features(how.feature_dropout, generator=generator)
-        with device.autocast():
-            output = network(images.spectral, images.second, images.diffusion)
-        loss, parts = network.loss(output, images.classes)
+        consistency = how.consistency
+        if consistency and unlabelled is not None and len(unlabelled) and step >= consistency.start * how.steps:
+            drawn = torch.randint(len(unlabelled), (consistency.batch,), generator=generator)
+            plain = unlabelled.batch(drawn, device.torch)
+            if images.diffusion is not None:  # hidden, as that of many labelled samples
+                plain = replace(plain, diffusion=images.diffusion.new_zeros((len(plain), *images.diffusion.shape[1:])))
+            guess, sure = _guess(network, plain, consistency.confidence, device)
+            hidden = _augmented(plain, how, generator).with_bands_hidden(
+                consistency.hide_bands, consistency.hide_second, generator=generator
+            )
+            with device.autocast():
+                output = network(*images.joined(hidden).inputs)
+            loss, parts = network.loss(output[:batch], images.classes)
+            loss = loss + network.consistency_loss(output[batch:], guess, sure)
+            parts["unlabelled, sure"] = float(sure.float().mean())
+        else:
+            with device.autocast():
+                output = network(*images.inputs)
+            loss, parts = network.loss(output, images.classes)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -97,9 +128,25 @@ def predict(network: GroupNetwork, samples: PatchSamples, index: Indices, device
     for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
         images = samples.batch(part, device.torch)
         with device.autocast():
-            output = network(images.spectral, images.second, images.diffusion)
+            output = network(*images.inputs)
         out.append(network.probabilities(output).cpu())
     return torch.cat(out).numpy() if out else np.zeros((0, network.config.classes), np.float32)
+
+
+def _augmented(images: PatchSamples, how: FitConfig, generator: torch.Generator) -> PatchSamples:
+    if how.turn:
+        images = images.turned(int(torch.randint(8, (1,), generator=generator)))
+    return images.jittered(how.jitter, generator=generator) if how.jitter else images
+
+
+@torch.no_grad()
+def _guess(network: GroupNetwork, images: PatchSamples, confidence: float, device: Device) -> tuple[Tensor, Tensor]:
+    """The class (B,) that the network as it stands gives to each patch, and whether it is sure of it."""
+    network.eval()
+    with device.autocast():
+        probability, guess = network.probabilities(network(*images.inputs)).max(1)
+    network.train()
+    return guess, probability >= confidence
 
 
 def _rate(schedule: str, progress: float) -> float:

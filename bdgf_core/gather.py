@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .diffusion.features import feature_channels
+from .diffusion.unet import HALO
 from .errors import ResourceError
-from .inputs import FeatureScale, InputReader, tile_side
+from .inputs import MARGIN, FeatureScale, InputReader, tile_side
 from .network.group import PATCH, gather_patches
 from .progress import Progress
 from .raster.grid import Grid
@@ -27,6 +28,7 @@ from .samples.patches import PatchSamples
 from .samples.sensor import Sensor
 
 _READ_SIDE = 256
+_BLOCKS, _BLOCK = 64, 64
 
 
 def labels_with_data(stack: RasterStack, sensors: Mapping[str, Sensor], labels: Labels) -> Labels:
@@ -52,10 +54,9 @@ def gather_samples(
     if "second" in reader.sensors:
         second = torch.empty((count, reader.sensors["second"].channels, PATCH, PATCH))
     diffusion = _half((count, channels, PATCH, PATCH), memory_bytes // 2)
-    side = tile_side(depth, memory_bytes=memory_bytes)
     total = torch.zeros(channels, dtype=torch.float64)
     squares = torch.zeros(channels, dtype=torch.float64)
-    by_tile = _by_tile(labels, side)
+    by_tile = _cheapest_tiles(labels, tile_side(depth, memory_bytes=memory_bytes))
     for done, (members, window) in enumerate(by_tile):
         index = torch.from_numpy(members)
         inputs = reader.read(window)
@@ -83,6 +84,30 @@ def gather_samples(
     return PatchSamples(spectral, second, scaled, torch.from_numpy(labels.classes).long()), scale
 
 
+def gather_unlabelled(
+    stack: RasterStack, sensors: Mapping[str, Sensor], count: int, *, rng: np.random.Generator, progress: Progress
+) -> PatchSamples:
+    """Up to ``count`` patches around random pixels with data in at least half of every sensor's bands, from random
+    blocks of the rasters; half precision, without diffusion features."""
+    height, width = min(_BLOCK, stack.grid.height), min(_BLOCK, stack.grid.width)
+    found: dict[str, list[Tensor]] = {name: [] for name in sensors}
+    for done in range(_BLOCKS):
+        row, col = rng.integers(stack.grid.height - height + 1), rng.integers(stack.grid.width - width + 1)
+        window = Window(int(row), int(col), height, width)
+        arrays = stack.read(window.expand(MARGIN)).arrays
+        within = slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width)
+        share = np.min([sensor.data_share(arrays[name])[within] for name, sensor in sensors.items()], 0)
+        there = np.argwhere(share >= 0.5)
+        picked = torch.from_numpy(rng.permutation(there)[: -(-count // _BLOCKS)])
+        for name, sensor in sensors.items():
+            image = torch.from_numpy(sensor.network_input(arrays[name]))
+            found[name].append(gather_patches(image, picked[:, 0], picked[:, 1], PATCH).half())
+        progress.update((done + 1) / _BLOCKS)
+    patches = {name: torch.cat(parts) for name, parts in found.items()}
+    classes = torch.full((len(patches["spectral"]),), -1)
+    return PatchSamples(patches["spectral"], patches.get("second"), None, classes)
+
+
 def _leading_components(scale: FeatureScale, diffusion: Tensor, count: int) -> Tensor:
     """The basis of :class:`FeatureScale`, from the features of the patches' centres."""
     centres = diffusion[:, :, PATCH // 2, PATCH // 2].float()
@@ -92,6 +117,17 @@ def _leading_components(scale: FeatureScale, diffusion: Tensor, count: int) -> T
     largest = basis.abs().argmax(1, keepdim=True)
     scaled: Tensor = basis * basis.gather(1, largest).sign() / variance[-1].clamp(min=1e-12).sqrt()
     return scaled.float()
+
+
+def _cheapest_tiles(labels: Labels, largest: int) -> list[tuple[NDArray[np.int64], Window]]:
+    """:func:`_by_tile` with the side, up to ``largest``, that reads the fewest pixels, halos included."""
+
+    def pixels(found: list[tuple[NDArray[np.int64], Window]]) -> int:
+        around = [window.expand(MARGIN + HALO) for _, window in found]
+        return sum(window.height * window.width for window in around)
+
+    sides = [max(16, largest >> halvings) for halvings in range(6)]
+    return min((_by_tile(labels, side) for side in dict.fromkeys(sides)), key=pixels)
 
 
 def _by_tile(labels: Labels, side: int) -> list[tuple[NDArray[np.int64], Window]]:

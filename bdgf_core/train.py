@@ -17,8 +17,8 @@ from .device import Device, choose_device
 from .duration import duration
 from .errors import InputError, check_seed
 from .files import check_writable
-from .fit import FitConfig, Indices, fit_network, predict
-from .gather import gather_samples, labels_with_data
+from .fit import Consistency, FitConfig, Indices, fit_network, predict
+from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .memory import memory_bound, peak_memory_mb
 from .models import Pretrained, classifier_tensors, load_pretrained
 from .network.group import PATCH, GroupConfig
@@ -32,35 +32,38 @@ from .sensors import match_sources, open_stack
 
 VALIDATIONS = ("polygon", "random", "none")
 _MOST_SAMPLES = 20_000
+_UNLABELLED = 8192
 
 
 @dataclass(frozen=True)
 class TrainPreset:
     """How the network is fitted, and its form: see :class:`FitConfig` and :class:`GroupConfig`. ``epochs`` 0 takes
-    the steps of ``fit``. ``feature_components`` diffusion features are reduced to so many principal
-    components; ``guide_cnn`` False
-    spares the CNN their guidance: after a short pretraining it costs more than it gives (Hong Kong, two folds, the CNN
-    alone: OA 0.68 without, 0.56 with all features, 0.65 with components hidden from half of the samples).
+    the steps of ``fit``. ``feature_components`` diffusion features are reduced to so many principal components;
+    ``guide_cnn`` False spares the CNN their guidance, which after a short pretraining costs more than it gives.
     ``as_printed`` leaves out what goes beyond the paper."""
 
     fit: FitConfig
     epochs: int
     feature_components: Optional[int]
     guide_cnn: bool
-    mutual_learning: bool
     as_printed: bool
     label_smoothing: float
     dropout: float
 
 
+_CONSISTENCY = Consistency(batch=64, start=0.3, confidence=0.7, hide_bands=0.7, hide_second=0.2)
+_QUICK = FitConfig(
+    steps=300, batch=64, learning_rate=2e-3, schedule="cosine", balance=0.5, weight_decay=0.02, jitter=0.05,
+    feature_dropout=0.5, consistency=_CONSISTENCY,
+)  # fmt: skip
+_PAPER = FitConfig(
+    steps=0, batch=64, learning_rate=4e-4, schedule="steps", balance=0.0, weight_decay=0.0, jitter=0.0,
+    feature_dropout=0.0, turn=False,
+)  # fmt: skip
 PRESETS = {
-    "quick": TrainPreset(FitConfig(160, 64, 2e-3, "cosine", 0.5, 0.02, 0.1, 0.5), 0, 12, False, True, False, 0.1, 0.2),
-    "standard": TrainPreset(
-        FitConfig(1500, 64, 2e-3, "cosine", 0.5, 0.02, 0.1, 0.5), 0, 60, True, True, False, 0.1, 0.2
-    ),
-    "paper": TrainPreset(
-        FitConfig(0, 64, 4e-4, "steps", 0.0, 0.0, 0.0, 0.0, turn=False), 200, None, True, True, True, 0.0, 0.0
-    ),
+    "quick": TrainPreset(_QUICK, 0, 12, False, False, 0.1, 0.2),
+    "standard": TrainPreset(replace(_QUICK, steps=1500), 0, 60, True, False, 0.1, 0.2),
+    "paper": TrainPreset(_PAPER, 200, None, True, True, 0.0, 0.0),
 }
 
 
@@ -125,12 +128,18 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
         samples, scale = gather_samples(
             pretrained.reader(stack, device), labels, components=PRESETS[config.preset].feature_components,
             memory_bytes=memory_bound(config.memory_mb),
-            progress=progress.part(0.01, 0.3),
+            progress=progress.part(0.01, 0.29),
         )  # fmt: skip
+        unlabelled = None
+        if PRESETS[config.preset].fit.consistency:
+            unlabelled = gather_unlabelled(
+                stack, pretrained.sensors, _UNLABELLED, rng=np.random.default_rng(config.seed),
+                progress=progress.part(0.29, 0.3),
+            )  # fmt: skip
     network_config = _network_config(pretrained, samples, labels, PRESETS[config.preset])
     folds = _folds(config, labels)
     runs = len(folds.folds) + (1 if config.validation == "polygon" and folds.folds else 0) + 1
-    fits = _Fits(config, network_config, samples, device, progress.part(0.3, 0.99), runs)
+    fits = _Fits(config, network_config, samples, unlabelled, device, progress.part(0.3, 0.99), runs)
     accuracy = _validate(config, labels, folds, fits)
     for note in folds.notes:
         progress.warning(note)
@@ -203,9 +212,9 @@ def _network_config(pretrained: Pretrained, samples: PatchSamples, labels: Label
         diffusion=samples.diffusion.shape[1],
         classes=len(labels.legend),
         guide_cnn=preset.guide_cnn,
-        mutual_learning=preset.mutual_learning,
         padded_cnn=preset.as_printed,
         guidance_kernel=3 if preset.as_printed else 1,
+        attention_cells=PATCH if preset.as_printed else 3,
         label_smoothing=preset.label_smoothing,
         dropout=preset.dropout,
         average_branches=not preset.as_printed,
@@ -240,6 +249,7 @@ class _Fits:
         config: TrainConfig,
         network: GroupConfig,
         samples: PatchSamples,
+        unlabelled: Optional[PatchSamples],
         device: Device,
         progress: Progress,
         runs: int,
@@ -255,14 +265,16 @@ class _Fits:
             progress,
             runs,
         )
+        self._unlabelled = unlabelled
         self._done = 0
         self._started = time.monotonic()
 
     def run(self, index: Indices, *, seed: int) -> tuple[Any, list[dict[str, float]]]:
         part = self._progress.part(self._done / self._runs, (self._done + 1) / self._runs)
         result = fit_network(
-            self._network, self._samples, index, self.how, seed=seed, device=self._device, progress=part
-        )
+            self._network, self._samples, index, self.how, unlabelled=self._unlabelled, seed=seed,
+            device=self._device, progress=part,
+        )  # fmt: skip
         self._done += 1
         if self._done == 1 and self._runs > 1:
             took = time.monotonic() - self._started

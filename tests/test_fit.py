@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from bdgf_core.device import choose_device
 from bdgf_core.errors import Canceled
-from bdgf_core.fit import FitConfig, fit_network, predict
+from bdgf_core.fit import Consistency, FitConfig, fit_network, predict
 from bdgf_core.network.group import GroupConfig
 from bdgf_core.progress import Progress
 from bdgf_core.samples.patches import PatchSamples
@@ -34,11 +36,11 @@ def samples(count: int = 60) -> PatchSamples:
     return PatchSamples(*(level + 0.5 * torch.randn(count, c, 9, 9) for c in (3, 1, 8)), classes)
 
 
-def fit(how: FitConfig = HOW, given: PatchSamples | None = None, seed: int = 0, index=None, canceled=lambda: False):
+def fit(how: FitConfig = HOW, given=None, seed: int = 0, index=None, canceled=lambda: False, unlabelled=None):
     given = given or samples()
     index = np.arange(len(given)) if index is None else index
     progress = Progress(canceled=canceled)
-    return fit_network(CONFIG, given, index, how, seed=seed, device=DEVICE, progress=progress)
+    return fit_network(CONFIG, given, index, how, unlabelled=unlabelled, seed=seed, device=DEVICE, progress=progress)
 
 
 def test_learns_what_can_be_told_apart():
@@ -59,6 +61,29 @@ def test_the_same_seed_gives_the_same_weights():
     one, same, other = (fit(how, given, seed)[0].state_dict() for seed in (1, 1, 2))
     assert all(value.equal(same[name]) for name, value in one.items())
     assert any(not value.equal(other[name]) for name, value in one.items())
+
+
+def test_unlabelled_patches_teach_where_the_labels_cannot():
+    """What the drawn samples show best, their first band, tells nothing elsewhere."""
+    torch.manual_seed(0)
+
+    def draw(count: int, first: float) -> PatchSamples:
+        classes = torch.arange(count) % 3
+        level = 0.4 * (classes - 1.0)[:, None, None, None] + 0.4 * torch.randn(count, 1, 1, 1)
+        truth = (classes - 1.0)[:, None, None, None]
+        spectral = torch.cat((first * truth, 0.7 * truth, level), 1) + 0.7 * torch.randn(count, 3, 9, 9)
+        return PatchSamples(spectral, level + 0.5 * torch.randn(count, 1, 9, 9), torch.zeros(count, 8, 9, 9), classes)
+
+    drawn, elsewhere = draw(60, 2.0), draw(300, 0.6)
+    how = replace(HOW, steps=60, consistency=Consistency(16, 0.3, 0.5, 0.7, 0.2))
+    unlabelled = replace(elsewhere, diffusion=None, classes=torch.full((300,), -1))
+    index = np.arange(300)
+    right = []
+    for given in (None, unlabelled):
+        network, curve = fit(how, drawn, unlabelled=given)
+        right.append((predict(network, elsewhere, index, DEVICE).argmax(1) == elsewhere.classes.numpy()).mean())
+    assert right[0] < 0.6 and right[1] > 0.9
+    assert 0 <= curve[-1]["unlabelled, sure"] <= 1 and "unlabelled, sure" not in curve[0]
 
 
 def test_a_fold_may_lack_a_class_or_hold_one_sample():

@@ -12,7 +12,7 @@ from bdgf_core.device import choose_device
 from bdgf_core.diffusion.forward import ForwardProcess
 from bdgf_core.diffusion.unet import DenoisingUNet
 from bdgf_core.errors import ResourceError
-from bdgf_core.gather import gather_samples
+from bdgf_core.gather import gather_samples, gather_unlabelled
 from bdgf_core.inputs import FeatureScale, InputReader, band_stack, tile_side
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import rasterize_labels
@@ -81,6 +81,18 @@ def test_samples_are_what_mapping_sees(reader, scene, in_file, components):
         assert (deviations - 1).abs().max() < 0.02
     else:
         assert len(deviations) == components and bool((deviations.diff() < 1e-3).all())
+
+
+def test_unlabelled_patches_are_what_mapping_sees(reader):
+    rng = np.random.default_rng(0)
+    found = gather_unlabelled(reader.stack, reader.sensors, 200, rng=rng, progress=Progress())
+    assert 150 <= len(found) <= 256 and (found.classes == -1).all() and found.diffusion is None
+    seen = reader.read(Window(0, 0, HEIGHT, WIDTH))
+    patches = seen.spectral.unfold(1, 9, 1).unfold(2, 9, 1).permute(1, 2, 0, 3, 4).flatten(0, 1).half()
+    seconds = seen.second.unfold(1, 9, 1).unfold(2, 9, 1).permute(1, 2, 0, 3, 4).flatten(0, 1).half()
+    for i in range(0, len(found), 10):
+        at = (patches == found.spectral[i]).flatten(1).all(1)
+        assert at.any() and (seconds[at] == found.second[i]).flatten(1).all(1).any()
 
 
 def test_a_disk_too_small_is_said_before(reader, scene, monkeypatch):

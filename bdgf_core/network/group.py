@@ -42,6 +42,7 @@ class GroupConfig:
     average_branches: bool = True
     padded_cnn: bool = False
     guidance_kernel: int = 1
+    attention_cells: int = 3
     feed_forward: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
@@ -58,6 +59,11 @@ class GroupOutput:
     logits: Tensor
     branch_logits: dict[str, Tensor]
     embeddings: dict[str, Tensor]
+
+    def __getitem__(self, part: slice) -> GroupOutput:
+        """The output of a part of the batch."""
+        branch_logits = {name: logits[part] for name, logits in self.branch_logits.items()}
+        return GroupOutput(self.logits[part], branch_logits, {name: e[part] for name, e in self.embeddings.items()})
 
 
 class GroupNetwork(nn.Module):
@@ -88,7 +94,7 @@ class GroupNetwork(nn.Module):
         if c.mamba:
             self.mamba = GuidedMamba(
                 c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
-                embedding=EMBEDDING, patch=PATCH,
+                embedding=EMBEDDING, patch=PATCH, cells=c.attention_cells,
             )  # fmt: skip
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)
@@ -161,10 +167,7 @@ class GroupNetwork(nn.Module):
     def probabilities(self, output: GroupOutput) -> Tensor:
         """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
         branch heads; four opinions err less than one."""
-        logits = [output.logits]
-        trained = self.config.branch_cross_entropy and len(output.branch_logits) > 1
-        if self.config.average_branches and trained:
-            logits += list(output.branch_logits.values())
+        logits = self._trained_logits(output) if self.config.average_branches else [output.logits]
         return torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0)
 
     def loss(
@@ -179,16 +182,26 @@ class GroupNetwork(nn.Module):
         def cross_entropy(logits: Tensor) -> Tensor:
             return F.cross_entropy(logits.float(), target, weight, label_smoothing=self.config.label_smoothing)
 
-        total = cross_entropy(output.logits)
-        parts = {"cross-entropy": float(total.detach())}
-        if self.config.branch_cross_entropy and len(output.branch_logits) > 1:
-            total = total + torch.stack([cross_entropy(logits) for logits in output.branch_logits.values()]).sum()
+        losses = [cross_entropy(logits) for logits in self._trained_logits(output)]
+        parts = {"cross-entropy": float(losses[0].detach())}
+        total = torch.stack(losses).sum()
         if hasattr(self, "mutual"):
             mutual, temperatures = self.mutual(output.branch_logits, output.embeddings)
             total = total + mutual
             parts["mutual learning"] = float(mutual.detach())
             parts.update({f"T {pair}": t for pair, t in temperatures.items()})
         return total, parts
+
+    def consistency_loss(self, output: GroupOutput, guess: Tensor, sure: Tensor) -> Tensor:
+        """Cross-entropy of every trained head with ``guess`` (B,) over the patches that are ``sure`` (B,), bool; the
+        others count as 0 in the mean (FixMatch, Sohn et al. 2020)."""
+        losses = [F.cross_entropy(z.float(), guess, reduction="none") for z in self._trained_logits(output)]
+        return (torch.stack(losses).sum(0) * sure).mean()
+
+    def _trained_logits(self, output: GroupOutput) -> list[Tensor]:
+        """The joint head's logits, and the branches' where these have a cross-entropy of their own."""
+        apart = self.config.branch_cross_entropy and len(output.branch_logits) > 1
+        return [output.logits, *(output.branch_logits.values() if apart else ())]
 
     def _reduce(self, diffusion: Optional[Tensor]) -> Optional[Tensor]:
         if not self.config.mamba or self.mamba.reduce is None or diffusion is None:

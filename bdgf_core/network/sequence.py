@@ -40,15 +40,25 @@ class SequenceEncoder(nn.Module):
 class GuidedMamba(nn.Module):
     """Sequential features (B, E) of patches, guided by diffusion features and the CNN's maps.
 
-    ``local`` are the CNN's maps (B, E, p, p); a smaller p divides P and is spread over the patch.
+    The group attention looks at ``cells`` × ``cells`` positions a patch, each the mean of its pixels: P is the
+    paper's form; 3 has the CNN's own positions and leaves out three quarters of the branch's work.
     ``guided=False`` leaves the group attention out.
     """
 
     def __init__(
-        self, spectral: int, second: int, *, diffusion: int, local: bool, guided: bool, embedding: int, patch: int
+        self,
+        spectral: int,
+        second: int,
+        *,
+        diffusion: int,
+        local: bool,
+        guided: bool,
+        embedding: int,
+        patch: int,
+        cells: int,
     ) -> None:
         super().__init__()
-        self.patch = patch
+        self.cells = cells
         self.spectral = SequenceEncoder(spectral, embedding=embedding, patch=patch)
         self.second = SequenceEncoder(second, embedding=embedding, patch=patch) if second else None
         self.reduce = nn.Conv2d(diffusion, embedding, 1) if guided and diffusion else None
@@ -61,16 +71,21 @@ class GuidedMamba(nn.Module):
     def forward(
         self, spectral: Tensor, second: Optional[Tensor], reduced: Optional[Tensor], local: Optional[Tensor]
     ) -> Tensor:
-        """``reduced`` is :attr:`reduce` of the diffusion features, (B, E, P, P)."""
-        f = self.spectral(spectral)  # (B, E, P, P)
+        """``reduced`` is :attr:`reduce` of the diffusion features, (B, E, P, P); ``local`` are the CNN's maps."""
+        f = self._to_cells(self.spectral(spectral))  # (B, E, cells, cells)
         if self.w11 is not None:
-            given = {"spectral": f, "diffusion": reduced}
-            if local is not None and "local" in self.group:
-                given["local"] = F.interpolate(local, size=(self.patch, self.patch), mode="nearest")
-            attended = [attention(given[name]) for name, attention in self.group.items()]
+            given = {"spectral": f, "diffusion": reduced, "local": local}
+            attended = [attention(self._to_cells(given[name])) for name, attention in self.group.items()]
             f = self.w11(torch.cat(attended, 1)) * f + f  # Eq. 24
         pooled = [f.mean((2, 3))]
         if self.second is not None and second is not None:
             pooled.append(self.second(second).mean((2, 3)))
         out: Tensor = self.norm(self.out(torch.cat(pooled, 1)))
         return out
+
+    def _to_cells(self, x: Optional[Tensor]) -> Tensor:
+        """(B, E, p, p) → (B, E, cells, cells): means, or repeats where ``x`` is coarser."""
+        assert x is not None
+        if x.shape[-1] < self.cells:
+            return F.interpolate(x, size=(self.cells, self.cells), mode="nearest")
+        return x if x.shape[-1] == self.cells else F.avg_pool2d(x, x.shape[-1] // self.cells)

@@ -1,4 +1,4 @@
-"""The training samples as tensors: a patch of every modality around each labelled pixel."""
+"""The training samples as tensors: a patch of every modality around each pixel."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class PatchSamples:
-    """N labelled patches: ``spectral`` (N, S, P, P), ``second`` (N, R, P, P) or None, ``diffusion`` (N, C, P, P) or
-    None, ``classes`` (N,) int64. Images may be half precision; a batch is float32."""
+    """N patches: ``spectral`` (N, S, P, P), ``second`` (N, R, P, P) or None, ``diffusion`` (N, C, P, P) or None,
+    ``classes`` (N,) int64, -1 where unlabelled. Images may be half precision; a batch is float32."""
 
     spectral: Tensor
     second: Optional[Tensor]
@@ -35,6 +35,21 @@ class PatchSamples:
         assert spectral is not None
         return PatchSamples(spectral, take(self.second), take(self.diffusion), self.classes[index].to(device))
 
+    @property
+    def inputs(self) -> tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
+        """What the group network takes."""
+        return self.spectral, self.second, self.diffusion
+
+    def joined(self, other: PatchSamples) -> PatchSamples:
+        """These samples and then the ``other`` ones, which have the same modalities."""
+
+        def join(x: Optional[Tensor], y: Optional[Tensor]) -> Optional[Tensor]:
+            return None if x is None or y is None else torch.cat((x, y))
+
+        classes = torch.cat((self.classes, other.classes))
+        spectral = torch.cat((self.spectral, other.spectral))
+        return PatchSamples(spectral, join(self.second, other.second), join(self.diffusion, other.diffusion), classes)
+
     def turned(self, symmetry: int) -> PatchSamples:
         """All patches turned by one of the 8 symmetries of the square: 0 is the identity."""
 
@@ -55,6 +70,21 @@ class PatchSamples:
             return self
         keep = torch.rand((len(self), 1, 1, 1), generator=generator) >= probability
         return replace(self, diffusion=self.diffusion * keep.to(self.diffusion.device))
+
+    def with_bands_hidden(self, most: float, second: float, *, generator: torch.Generator) -> PatchSamples:
+        """A random share of up to ``most`` of each sample's bands set to 0, their mean, and its second sensor as a
+        whole with probability ``second``."""
+        share = most * torch.rand((len(self), 1, 1, 1), generator=generator)
+
+        def hide(x: Tensor) -> Tensor:
+            keep = torch.rand((*x.shape[:2], 1, 1), generator=generator) >= share
+            return x * keep.to(x.device)
+
+        spectral = hide(self.spectral)
+        if self.second is None:
+            return replace(self, spectral=spectral)
+        keep = torch.rand((len(self), 1, 1, 1), generator=generator) >= second
+        return replace(self, spectral=spectral, second=hide(self.second) * keep.to(spectral.device))
 
     def jittered(self, amount: float, *, generator: torch.Generator) -> PatchSamples:
         """Every sensor channel of every sample times 1 + ``amount``·ε plus ``amount``·ε′: illumination, haze and

@@ -91,10 +91,12 @@ def test_any_number_of_bands_will_do(spectral):
 
 
 @pytest.mark.parametrize("second", [2, 0])
-@pytest.mark.parametrize("padded,kernel", [(False, 1), (False, 3), (True, 3), (True, 1)])
+@pytest.mark.parametrize(
+    "padded,kernel,cells", [(False, 1, 3), (False, 3, 9), (True, 3, 9), (True, 1, 3), (False, 1, 9)]
+)
 @torch.no_grad()
-def test_an_image_is_classified_like_its_patches(padded, kernel, second):
-    config = replace(FULL, padded_cnn=padded, guidance_kernel=kernel, second=second)
+def test_an_image_is_classified_like_its_patches(padded, kernel, cells, second):
+    config = replace(FULL, padded_cnn=padded, guidance_kernel=kernel, attention_cells=cells, second=second)
     network, images = build(config), draw(config, 14, 12)
     found = network.classify_image(*images, batch=16)
     assert (found - batches(network, images)).abs().max() <= 1e-5

@@ -47,3 +47,25 @@ def test_jitter_is_one_gain_and_offset_a_channel():
     offset = y[..., 0] - gain * x[..., 0]
     assert torch.allclose(y, gain[..., None] * x + offset[..., None], atol=1e-4)
     assert gain.std() > 0.03 and (gain - 1).abs().max() < 0.5
+
+
+def test_hidden_bands_are_zero_and_the_others_untouched():
+    whole = samples()
+    hidden = whole.with_bands_hidden(0.8, 0.0, generator=torch.Generator().manual_seed(0))
+    for x, y in ((whole.spectral, hidden.spectral), (whole.second, hidden.second)):
+        gone = (y == 0).all(3).all(2)
+        assert gone.any() and not gone.all()
+        assert y[~gone].equal(x[~gone])
+    assert hidden.diffusion is whole.diffusion
+    alone = whole.with_bands_hidden(0.0, 1.0, generator=torch.Generator())
+    assert alone.spectral.equal(whole.spectral) and not alone.second.any()
+    assert samples(second=False).with_bands_hidden(0.5, 1.0, generator=torch.Generator()).second is None
+
+
+def test_joined_samples_come_one_after_the_other():
+    one, two = samples(), samples()
+    both = one.joined(two)
+    assert len(both) == 10 and both.classes[5:].equal(two.classes)
+    for x, y in zip(both.inputs, two.inputs):
+        assert x[5:].equal(y)
+    assert samples(second=False).joined(samples(second=False)).second is None
