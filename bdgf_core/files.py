@@ -6,19 +6,23 @@ import errno
 import os
 import secrets
 from pathlib import Path
+from typing import Sequence
 
 from .errors import InputError, ResourceError
 
 
-def check_writable(path: Path | str) -> Path:
-    """``path`` if a file can be written there, else an :class:`InputError`; verbs ask before any long work."""
+def check_writable(path: Path | str, *, inputs: Sequence[Path | str] = ()) -> Path:
+    """``path`` if a file can be written there and it is none of the ``inputs``, else an :class:`InputError`; verbs
+    ask before any long work."""
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; please name a file in it.")
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist; please create it or choose another.")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"The folder {path.parent} cannot be written to; please choose another.")
+    if not os.access(path.parent, os.W_OK) or path.exists() and not os.access(path, os.W_OK):
+        raise InputError(f"{path} cannot be written for want of permission; please choose another folder.")
+    if path.exists() and any(os.path.exists(other) and os.path.samefile(path, other) for other in inputs):
+        raise InputError(f"{path} is one of the inputs; please give the output another name.")
     return path
 
 

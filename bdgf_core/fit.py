@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Optional
+from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -11,15 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .device import Device
-from .errors import BdgfError
+from .duration import duration
+from .errors import BdgfError, Canceled
 from .network.group import GroupConfig, GroupNetwork
 from .progress import Progress
 from .samples.patches import PatchSamples
 
 Indices = NDArray[np.int64]
+Fitted = tuple[GroupNetwork, list[dict[str, float]]]
 
 _CURVE_POINTS = 100
 _PREDICTED_AT_ONCE = 256
+_TRIAL_STEPS = 3
+_BUILDING = threading.Lock()  # weights are drawn from torch's one global generator
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,15 @@ def fit_network(
     seed: int,
     device: Device,
     progress: Progress,
-) -> tuple[GroupNetwork, list[dict[str, float]]]:
+) -> Fitted:
     """A network trained on the samples of ``index``, in eval mode after the last step, and its losses on the way.
 
     ``unlabelled`` patches help where ``how`` says so; they have no diffusion features.
     """
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    network = GroupNetwork(config).to(device.torch)
+    with _BUILDING:
+        torch.manual_seed(seed)
+        network = GroupNetwork(config).to(device.torch)
+    generator = network.dropout.generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(how.schedule, step / how.steps))
     pool = torch.from_numpy(index)
@@ -120,6 +128,49 @@ def fit_network(
     return network.eval(), curve
 
 
+def fit_networks(
+    config: GroupConfig,
+    samples: PatchSamples,
+    runs: Sequence[tuple[Indices, int]],
+    how: FitConfig,
+    *,
+    unlabelled: Optional[PatchSamples],
+    device: Device,
+    progress: Progress,
+) -> list[Fitted]:
+    """:func:`fit_network` for each (index, seed) of ``runs``. On a CPU they run side by side, each on its share of
+    the threads: the operations of one step are too small for many."""
+    threads = torch.get_num_threads()
+    workers = 1 if device.is_cuda else min(threads, len(runs))
+    stop = threading.Event()
+    lanes = progress.side_by_side(len(runs), stop)
+
+    def fit(run: tuple[Indices, int], how: FitConfig, lane: Progress) -> Fitted:
+        try:
+            index, seed = run
+            return fit_network(
+                config, samples, index, how, unlabelled=unlabelled, seed=seed, device=device, progress=lane
+            )
+        except BaseException:
+            stop.set()
+            raise
+
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,)) as pool:
+            began = time.monotonic()
+            pool.submit(fit, runs[0], _trial(how), Progress()).result()
+            ahead = (time.monotonic() - began) / _TRIAL_STEPS * how.steps * -(-len(runs) // workers)
+            progress.message(f"Training: {len(runs)} fits of {how.steps} steps; about {duration(ahead)}.")
+            futures = [pool.submit(fit, run, how, lane) for run, lane in zip(runs, lanes)]
+        failures = [error for error in (future.exception() for future in futures) if error]
+        # One failure cancels the others: tell the one that came first.
+        for error in sorted(failures, key=lambda error: isinstance(error, Canceled)):
+            raise error
+        return [future.result() for future in futures]
+    finally:
+        torch.set_num_threads(threads)
+
+
 @torch.no_grad()
 def predict(network: GroupNetwork, samples: PatchSamples, index: Indices, device: Device) -> NDArray[np.float32]:
     """Class probabilities (n, K) of the samples of ``index``, by the joint head and the branches (see
@@ -131,6 +182,11 @@ def predict(network: GroupNetwork, samples: PatchSamples, index: Indices, device
             output = network(*images.inputs)
         out.append(network.probabilities(output).cpu())
     return torch.cat(out).numpy() if out else np.zeros((0, network.config.classes), np.float32)
+
+
+def _trial(how: FitConfig) -> FitConfig:
+    consistency = how.consistency and replace(how.consistency, start=0.0)
+    return replace(how, steps=_TRIAL_STEPS, consistency=consistency)
 
 
 def _augmented(images: PatchSamples, how: FitConfig, generator: torch.Generator) -> PatchSamples:

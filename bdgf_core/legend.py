@@ -69,12 +69,12 @@ _WORDS = (  # the colours people expect, by words in the class name; first match
     (r"forest|tree|wood|wald|for[eê]t|bosque|bosco|林", "#1b7837"),
     (r"shrub|bush|scrub", "#8c9a3e"),
     (r"wetland|marsh|swamp|mangrove", "#5ab4a0"),
-    (r"grass|meadow|pasture|low plant|wiese|prairie", "#a6d96a"),
+    (r"grass|meadow|vegetation|pasture|low plant|wiese|prairie", "#a6d96a"),
     (r"crop|arable|agri|field|farm|acker", "#e6c84b"),
     (r"soil|bare|sand|rock|beach|mudflat", "#c9a26b"),
     (r"industr|commercial", "#9e5ab5"),
-    (r"road|asphalt|impervious|roof|paved", "#6b6b6b"),
-    (r"resident|urban|built|settle|city|stadt", "#d7301f"),
+    (r"road|asphalt|impervious|roof|pav(ed|e|ing)", "#6b6b6b"),
+    (r"resident|-rise|urban|built|settle|city|stadt", "#d7301f"),
     (r"\bland\b", "#b8a878"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any, Callable
 
@@ -36,18 +37,24 @@ class Progress:
         part._state = self._state
         return part
 
+    def side_by_side(self, count: int, stop: threading.Event) -> list[Progress]:
+        """As many stretches that threads go through at once; their mean counts. ``stop`` cancels them all."""
+        done = [0.0] * count
+        return [_Lane(self, done, i, stop) for i in range(count)]
+
     def update(self, fraction: float) -> None:
         """Report ``fraction`` in [0, 1] of this part as done, and stop here if asked to."""
         self.check_canceled()
         overall = self._low + min(max(fraction, 0.0), 1.0) * (self._high - self._low)
         now = time.monotonic()
         state = self._state
-        if overall <= state.fraction or (now - state.reported < 0.2 and overall < 1.0):
-            return
-        state.fraction, state.reported = overall, now
-        elapsed = now - state.started
-        eta = elapsed * (1.0 - overall) / overall if elapsed > 2.0 else None
-        self._emit({"event": "progress", "fraction": round(overall, 5), "eta_s": eta and round(eta, 1)})
+        with state.lock:
+            if overall <= state.fraction or (now - state.reported < 0.2 and overall < 1.0):
+                return
+            state.fraction, state.reported = overall, now
+            elapsed = now - state.started
+            eta = elapsed * (1.0 - overall) / overall if elapsed > 2.0 else None
+            self._emit({"event": "progress", "fraction": round(overall, 5), "eta_s": eta and round(eta, 1)})
 
     def message(self, text: str) -> None:
         self._emit({"event": "message", "text": text})
@@ -60,8 +67,20 @@ class Progress:
             raise Canceled
 
 
+class _Lane(Progress):
+    def __init__(self, whole: Progress, done: list[float], index: int, stop: threading.Event) -> None:
+        super().__init__(whole._emit, lambda: stop.is_set() or whole._canceled())
+        self._whole, self._done, self._index = whole, done, index
+
+    def update(self, fraction: float) -> None:
+        self.check_canceled()
+        self._done[self._index] = fraction
+        self._whole.update(sum(self._done) / len(self._done))
+
+
 class _Shared:
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.started = time.monotonic()
         self.reported = -1.0
         self.fraction = 0.0

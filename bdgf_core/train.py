@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Optional, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from . import __version__
 from .accuracy import Accuracy, confusion_matrix
 from .checkpoint import check_model_path, save_model
 from .device import Device, choose_device
-from .duration import duration
 from .errors import InputError, check_seed
 from .files import check_writable
-from .fit import Consistency, FitConfig, Indices, fit_network, predict
+from .fit import Consistency, FitConfig, fit_networks, predict
 from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .memory import memory_bound, peak_memory_mb
 from .models import Pretrained, classifier_tensors, load_pretrained
-from .network.group import PATCH, GroupConfig
+from .network.group import PATCH, GroupConfig, GroupNetwork
 from .progress import Progress
 from .raster.labels import Labels, LabelSource, rasterize_labels
 from .raster.stack import RasterSource
@@ -40,9 +39,12 @@ class TrainPreset:
     """How the network is fitted, and its form: see :class:`FitConfig` and :class:`GroupConfig`. ``epochs`` 0 takes
     the steps of ``fit``. ``feature_components`` diffusion features are reduced to so many principal components;
     ``guide_cnn`` False spares the CNN their guidance, which after a short pretraining costs more than it gives.
-    ``as_printed`` leaves out what goes beyond the paper."""
+    ``as_printed`` leaves out what goes beyond the paper. Validation has ``folds``, and with ``random_beside`` one more
+    fit to random pixels, which shows how much such a split flatters."""
 
     fit: FitConfig
+    folds: int
+    random_beside: bool
     epochs: int
     feature_components: Optional[int]
     guide_cnn: bool
@@ -51,9 +53,9 @@ class TrainPreset:
     dropout: float
 
 
-_CONSISTENCY = Consistency(batch=64, start=0.3, confidence=0.7, hide_bands=0.7, hide_second=0.2)
+_CONSISTENCY = Consistency(batch=48, start=0.3, confidence=0.7, hide_bands=0.7, hide_second=0.2)
 _QUICK = FitConfig(
-    steps=300, batch=64, learning_rate=2e-3, schedule="cosine", balance=0.5, weight_decay=0.02, jitter=0.05,
+    steps=240, batch=64, learning_rate=2e-3, schedule="cosine", balance=0.5, weight_decay=0.02, jitter=0.05,
     feature_dropout=0.5, consistency=_CONSISTENCY,
 )  # fmt: skip
 _PAPER = FitConfig(
@@ -61,9 +63,9 @@ _PAPER = FitConfig(
     feature_dropout=0.0, turn=False,
 )  # fmt: skip
 PRESETS = {
-    "quick": TrainPreset(_QUICK, 0, 12, False, False, 0.1, 0.2),
-    "standard": TrainPreset(replace(_QUICK, steps=1500), 0, 60, True, False, 0.1, 0.2),
-    "paper": TrainPreset(_PAPER, 200, None, True, True, 0.0, 0.0),
+    "quick": TrainPreset(_QUICK, 3, False, 0, 12, False, False, 0.1, 0.2),
+    "standard": TrainPreset(replace(_QUICK, steps=1500), 4, True, 0, 60, True, False, 0.1, 0.2),
+    "paper": TrainPreset(_PAPER, 4, True, 200, None, True, True, 0.0, 0.0),
 }
 
 
@@ -110,9 +112,9 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
         config.labels.path,
         *([config.second.path] if config.second else []),
     ]
-    for path in (output, *([check_writable(config.report)] if config.report is not None else [])):
-        if any(path.resolve() == Path(given).resolve() for given in inputs):
-            raise InputError(f"The output {path} is one of the inputs; choose another name.")
+    for path in (output, config.report):
+        if path is not None:
+            check_writable(path, inputs=inputs)
     device = choose_device(config.device)
     progress.message(f"Device: {device}.")
     pretrained = load_pretrained(config.pretrained)
@@ -136,14 +138,25 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
                 stack, pretrained.sensors, _UNLABELLED, rng=np.random.default_rng(config.seed),
                 progress=progress.part(0.29, 0.3),
             )  # fmt: skip
-    network_config = _network_config(pretrained, samples, labels, PRESETS[config.preset])
+    preset = PRESETS[config.preset]
+    network_config = _network_config(pretrained, samples, labels, preset)
     folds = _folds(config, labels)
-    runs = len(folds.folds) + (1 if config.validation == "polygon" and folds.folds else 0) + 1
-    fits = _Fits(config, network_config, samples, unlabelled, device, progress.part(0.3, 0.99), runs)
-    accuracy = _validate(config, labels, folds, fits)
     for note in folds.notes:
         progress.warning(note)
-    network, curve = fits.run(np.arange(len(samples)), seed=config.seed)
+    judged = list(folds.folds)
+    if preset.random_beside and config.validation == "polygon" and judged:
+        judged.append(random_split(labels.classes, rng=np.random.default_rng(config.seed)).folds[0])
+    runs = [(fold.train, config.seed + 1 + i) for i, fold in enumerate(judged)]
+    runs.append((np.arange(len(samples)), config.seed))
+    epochs = config.epochs or preset.epochs
+    steps = max(1, epochs * len(samples) // preset.fit.batch) if epochs else preset.fit.steps
+    how = replace(preset.fit, steps=steps)
+    fitted = fit_networks(
+        network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, 0.98)
+    )
+    network, curve = fitted[-1]
+    matrices = [_judge(trained, samples, fold, device) for (trained, _), fold in zip(fitted, judged)]
+    accuracy = _accuracy(config, folds, matrices)
     seconds = time.monotonic() - started
     document = {
         "created_with": f"BDGF {__version__}, torch {torch.__version__}",
@@ -154,7 +167,7 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
         "class_counts": labels.counts().tolist(),
         "accuracy": accuracy,
         "training": {
-            "preset": config.preset, "steps": fits.how.steps, "seed": config.seed, "device": str(device),
+            "preset": config.preset, "steps": steps, "seed": config.seed, "device": str(device),
             "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
         },
     }  # fmt: skip
@@ -226,81 +239,34 @@ def _folds(config: TrainConfig, labels: Labels) -> Folds:
     if config.validation == "none":
         return Folds(())
     rng = np.random.default_rng(config.seed)
-    names = labels.legend.names
+    names, folds = labels.legend.names, PRESETS[config.preset].folds
     if config.validation == "random":
-        return random_split(labels.classes, rng=rng, names=names)
+        return random_split(labels.classes, folds=folds, rng=rng, names=names)
     return polygon_folds(
         labels.rows,
         labels.cols,
         labels.classes,
         labels.groups,
         gap=PATCH,
+        folds=folds,
         minimum=config.minimum_pixels,
         rng=rng,
         names=names,
     )
 
 
-class _Fits:
-    """The fits of one job, one after the other, each with its share of the progress."""
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        network: GroupConfig,
-        samples: PatchSamples,
-        unlabelled: Optional[PatchSamples],
-        device: Device,
-        progress: Progress,
-        runs: int,
-    ) -> None:
-        preset = PRESETS[config.preset]
-        epochs = config.epochs or preset.epochs
-        steps = max(1, epochs * len(samples) // preset.fit.batch) if epochs else preset.fit.steps
-        self.how = replace(preset.fit, steps=steps)
-        self._network, self._samples, self._device, self._progress, self._runs = (
-            network,
-            samples,
-            device,
-            progress,
-            runs,
-        )
-        self._unlabelled = unlabelled
-        self._done = 0
-        self._started = time.monotonic()
-
-    def run(self, index: Indices, *, seed: int) -> tuple[Any, list[dict[str, float]]]:
-        part = self._progress.part(self._done / self._runs, (self._done + 1) / self._runs)
-        result = fit_network(
-            self._network, self._samples, index, self.how, unlabelled=self._unlabelled, seed=seed,
-            device=self._device, progress=part,
-        )  # fmt: skip
-        self._done += 1
-        if self._done == 1 and self._runs > 1:
-            took = time.monotonic() - self._started
-            self._progress.message(
-                f"Training: {self._runs} fits of {self.how.steps} steps, {self._runs - 1} of them to validate; "
-                f"about {duration(took * (self._runs - 1))} to go."
-            )
-        return result
-
-    def judge(self, fold: Fold, *, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        network, _ = self.run(fold.train, seed=seed)
-        predicted = predict(network, self._samples, fold.test, self._device).argmax(1)
-        reference = self._samples.classes.numpy()[fold.test]
-        return confusion_matrix(reference, predicted, self._network.classes)
+def _judge(network: GroupNetwork, samples: PatchSamples, fold: Fold, device: Device) -> NDArray[np.int64]:
+    predicted = predict(network, samples, fold.test, device).argmax(1)
+    return confusion_matrix(samples.classes.numpy()[fold.test], predicted, network.config.classes)
 
 
-def _validate(config: TrainConfig, labels: Labels, folds: Folds, fits: _Fits) -> Optional[dict[str, Any]]:
+def _accuracy(config: TrainConfig, folds: Folds, matrices: list[NDArray[np.int64]]) -> Optional[dict[str, Any]]:
     """The accuracy over all folds, with the optimistic random split beside a polygon one; None without folds."""
     if not folds.folds:
         return None
-    matrix = np.sum([fits.judge(fold, seed=config.seed + 1 + i) for i, fold in enumerate(folds.folds)], 0)
-    found: dict[str, Any] = {
-        "protocol": config.validation, "gap": PATCH, "folds": len(folds.folds), "notes": list(folds.notes),
-        **Accuracy.of(matrix).to_json(), "random_split": None,
+    count = len(folds.folds)
+    return {
+        "protocol": config.validation, "gap": PATCH, "folds": count, "notes": list(folds.notes),
+        **Accuracy.of(np.sum(matrices[:count], 0)).to_json(),
+        "random_split": Accuracy.of(matrices[count]).to_json() if len(matrices) > count else None,
     }  # fmt: skip
-    if config.validation == "polygon":
-        split = random_split(labels.classes, rng=np.random.default_rng(config.seed))
-        found["random_split"] = Accuracy.of(fits.judge(split.folds[0], seed=config.seed)).to_json()
-    return found

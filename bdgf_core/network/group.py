@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from .cnn import GuidedCNN
 from .mutual import MutualLearning
 from .sequence import GuidedMamba
+from .threads import side_by_side
 from .transformer import GuidedTransformer
 
 EMBEDDING = 64
@@ -98,7 +99,7 @@ class GroupNetwork(nn.Module):
             )  # fmt: skip
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)
-        self.dropout = nn.Dropout(c.dropout)
+        self.dropout = Dropout(c.dropout)
         if c.mutual_learning and len(c.branches) > 1:
             self.mutual = MutualLearning(c.branches, literal=c.literal_mutual_learning)
 
@@ -129,7 +130,7 @@ class GroupNetwork(nn.Module):
 
         What depends on single pixels or on valid convolutions is computed once for the image; the Mamba branch,
         and a padded CNN, see patches, ``batch`` at a time. Equal to :meth:`forward` on each patch.
-        ``on_batch`` is called before each batch, and may raise.
+        ``on_batch`` is called before each batch, on several threads, and may raise.
         """
         c = self.config
         rows, cols = spectral.shape[1] - PATCH + 1, spectral.shape[2] - PATCH + 1
@@ -140,8 +141,8 @@ class GroupNetwork(nn.Module):
         if c.transformer:
             global_ = self.transformer(*images)  # (rows·cols, E)
         reduced = self._reduce(images[2])
-        out = []
-        for start in range(0, rows * cols, batch):
+
+        def classify(start: int) -> Tensor:
             on_batch()
             index = torch.arange(start, min(start + batch, rows * cols), device=spectral.device)
             row, col = index // cols, index % cols
@@ -161,7 +162,13 @@ class GroupNetwork(nn.Module):
             if c.mamba:
                 guide = None if reduced is None else gather_patches(reduced[0], row, col, PATCH)
                 embeddings["mamba"] = self.mamba(spec, sec, guide, maps)
-            out.append(self.probabilities(self._classify(embeddings)))
+            return self.probabilities(self._classify(embeddings))
+
+        starts = range(0, rows * cols, batch)
+        if spectral.is_cuda:
+            out = [classify(start) for start in starts]
+        else:
+            out = side_by_side(classify, starts)
         return torch.cat(out).T.reshape(c.classes, rows, cols)
 
     def probabilities(self, output: GroupOutput) -> Tensor:
@@ -214,6 +221,21 @@ class GroupNetwork(nn.Module):
         branch_logits = {name: head(embeddings[name]) for name, head in self.heads.items()}
         joint = torch.cat([embeddings[name] for name in self.config.branches], 1)
         return GroupOutput(self.head(self.dropout(joint)), branch_logits, embeddings)
+
+
+class Dropout(nn.Module):
+    """Dropout with a ``generator`` of its own, so that networks fitted on several threads do not share one."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self.generator: Optional[torch.Generator] = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.probability:
+            return x
+        keep = torch.rand(x.shape, generator=self.generator) >= self.probability
+        return x * keep.to(x.device) / (1.0 - self.probability)
 
 
 def gather_patches(image: Tensor, row: Tensor, col: Tensor, side: int) -> Tensor:

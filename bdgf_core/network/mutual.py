@@ -16,7 +16,7 @@ class MutualLearning(nn.Module):
     """KL divergences between the branches, one directional, at a learned temperature.
 
     Deviations, with ``literal=True`` undoing them: both sides are tempered by T (the paper tempers neither and only
-    multiplies by T²), and T ≥ 0.5, because learned freely T → 0 switches the loss off.
+    multiplies by T²), and T lies 0.5 higher, because learned freely T → 0 switches the loss off.
     """
 
     def __init__(self, branches: list[str], *, literal: bool) -> None:
@@ -33,9 +33,8 @@ class MutualLearning(nn.Module):
             similarity = F.cosine_similarity(embeddings[teacher], embeddings[student]).mean()  # Eq. 25
             entropy = _entropy(logits[teacher]) + _entropy(logits[student])  # Eq. 26
             given = torch.stack((similarity, entropy)).detach().float()
-            t = F.softplus(self.temperature[f"{teacher}_{student}"](given)).squeeze() + 1e-6  # Eq. 27
-            if not self.literal:
-                t = t.clamp(min=0.5)
+            t = F.softplus(self.temperature[f"{teacher}_{student}"](given)).squeeze()  # Eq. 27
+            t = t + (1e-6 if self.literal else 0.5)
             tempering = 1.0 if self.literal else t
             log_p = F.log_softmax(logits[teacher].float() / tempering, 1)
             log_q = F.log_softmax(logits[student].float() / tempering, 1)

@@ -13,7 +13,6 @@ arithmetic of a sample does not depend on its chunk, so the forward pass is bitw
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from bdgf_core.network.scan_sequential import Operands
+from bdgf_core.network.threads import side_by_side
 
 CHUNK = 2**17  # elements of h in a chunk: large enough to hide Python, small enough for the caches
 KEPT = 2**22  # elements of h that the backward pass keeps for a chunk's whole sequence: a second bound, 16 MiB a thread
@@ -168,18 +168,5 @@ def _each_chunk(work: Callable[[slice], None], like: Tensor, size: int) -> None:
     rounds = -(-batch // (max(1, size) * threads))
     size = max(1, -(-batch // (rounds * threads))) if rounds else 1  # the same for every thread
     parts = [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
-    inference = torch.is_inference_mode_enabled()
-
-    def call(part: slice) -> None:  # grad mode and autocast belong to a thread: enter them in each
-        with torch.inference_mode(inference), torch.no_grad(), torch.autocast(like.device.type, enabled=False):
-            work(part)
-
-    if len(parts) <= 1 or threads == 1:
-        for part in parts:
-            call(part)
-        return
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            list(pool.map(call, parts))
-    finally:
-        torch.set_num_threads(threads)  # the workers' 1 is also what any later thread would start with
+    with torch.no_grad(), torch.autocast(like.device.type, enabled=False):
+        side_by_side(work, parts)

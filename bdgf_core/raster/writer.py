@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError, ResourceError
+from bdgf_core.files import check_writable
 from bdgf_core.legend import Legend
 
 from .class_tables import describe_classes
@@ -122,14 +123,7 @@ def check_output(path: Union[str, Path], *, inputs: Sequence[Union[str, Path]] =
     final = Path(path)
     if final.suffix.lower() not in (".tif", ".tiff"):
         raise InputError(f"{final} is not named as a GeoTIFF; give the output a name that ends in .tif.")
-    if final.is_dir():
-        raise InputError(f"{final} is a folder; give the output another name.")
-    if not final.parent.is_dir():
-        raise InputError(f"The folder {final.parent} does not exist; create it or choose another one.")
-    if not os.access(final.parent, os.W_OK) or final.exists() and not os.access(final, os.W_OK):
-        raise InputError(f"{final} cannot be written for want of permission; choose another folder.")
-    if final.exists() and any(os.path.exists(other) and os.path.samefile(final, other) for other in inputs):
-        raise InputError(f"{final} is one of the inputs; give the output another name.")
+    check_writable(final, inputs=inputs)
 
 
 def _create(

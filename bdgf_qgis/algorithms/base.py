@@ -20,7 +20,6 @@ from bdgf_qgis.translation import tr
 
 Parameters = dict[str, Any]
 
-DOCUMENTATION = "https://bdgf-for-qgis.example/docs/algorithms.html"
 _ICON = os.path.join(os.path.dirname(os.path.dirname(__file__)), "icon.svg")
 
 
@@ -60,9 +59,6 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
 
     def svgIconPath(self) -> str:
         return _ICON
-
-    def helpUrl(self) -> str:
-        return f"{DOCUMENTATION}#{self.name()}"
 
     def canExecute(self) -> tuple[bool, str]:
         try:

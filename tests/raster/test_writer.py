@@ -107,7 +107,7 @@ def test_paths_that_cannot_be_written(tmp_path: Path, make_raster: Callable) -> 
     for path, text in (
         (tmp_path / "map.img", "ends in .tif"),
         (tmp_path / "map", "ends in .tif"),
-        (tmp_path / "no" / "map.tif", "The folder .*no does not exist; create it"),
+        (tmp_path / "no" / "map.tif", "The folder .*no does not exist; please create it"),
         (tmp_path / "folder.tif", "is a folder"),
         (tmp_path / "folder.tif" / ".." / "in.tif", "is one of the inputs"),
     ):
