@@ -122,7 +122,8 @@ def fit_network(
         if (step + 1) * _CURVE_POINTS // how.steps > step * _CURVE_POINTS // how.steps:
             if not np.isfinite(parts["cross-entropy"]):
                 raise BdgfError("Training diverged (the loss is no number); check the rasters for extreme values.")
-            curve.append({"step": step + 1, **{k: round(float(np.mean([w[k] for w in window])), 5) for k in parts}})
+            means = {k: round(float(np.mean([w[k] for w in window if k in w])), 5) for k in parts}
+            curve.append({"step": step + 1, **means})
             window.clear()
         progress.update((step + 1) / how.steps)
     return network.eval(), curve
@@ -157,9 +158,11 @@ def fit_networks(
 
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,)) as pool:
-            began = time.monotonic()
-            pool.submit(fit, runs[0], _trial(how), Progress()).result()
-            ahead = (time.monotonic() - began) / _TRIAL_STEPS * how.steps * -(-len(runs) // workers)
+            for _ in range(2):  # the first one warms up
+                began = time.monotonic()
+                pool.submit(fit, runs[0], _trial(how), Progress()).result()
+                per_step = (time.monotonic() - began) / _TRIAL_STEPS
+            ahead = per_step * how.steps * -(-len(runs) // workers)
             progress.message(f"Training: {len(runs)} fits of {how.steps} steps; about {duration(ahead)}.")
             futures = [pool.submit(fit, run, how, lane) for run, lane in zip(runs, lanes)]
         failures = [error for error in (future.exception() for future in futures) if error]

@@ -1,6 +1,6 @@
 """What a random forest makes of the same rasters, labels and folds as ``train``'s polygon validation.
 
-    PYTHONPATH=. python benchmarks/rivals.py SPECTRAL SECOND LABELS CLASS_FIELD [--seed 0]
+    PYTHONPATH=. python benchmarks/rivals.py SPECTRAL SECOND LABELS CLASS_FIELD [--preset quick] [--seed 0]
 
 Prints overall and average accuracy and kappa over all folds, for a forest on pixels and one on each band's mean and
 standard deviation over a 9×9 window besides.
@@ -19,12 +19,14 @@ from bdgf_core.raster.labels import LabelSource, rasterize_labels
 from bdgf_core.raster.stack import RasterSource, RasterStack
 from bdgf_core.raster.window import Window
 from bdgf_core.samples.splits import polygon_folds
+from bdgf_core.train import PRESETS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("spectral", "second", "labels", "class_field"):
         parser.add_argument(name)
+    parser.add_argument("--preset", choices=PRESETS, default="quick", help="its number of folds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trees", type=int, default=500)
     arguments = parser.parse_args()
@@ -44,8 +46,9 @@ def main() -> None:
     pixels = filled[:, :, margin, margin]
     statistics = np.concatenate([pixels, filled.mean((2, 3)), filled.std((2, 3))], 1)
     folds = polygon_folds(
-        labels.rows, labels.cols, labels.classes, labels.groups, gap=PATCH, rng=np.random.default_rng(arguments.seed)
-    ).folds
+        labels.rows, labels.cols, labels.classes, labels.groups, gap=PATCH, folds=PRESETS[arguments.preset].folds,
+        rng=np.random.default_rng(arguments.seed),
+    ).folds  # fmt: skip
     for name, features in (("forest on pixels", pixels), ("forest on 9×9 statistics", statistics)):
         matrix = np.zeros((len(labels.legend),) * 2, np.int64)
         by_fold = []
