@@ -22,7 +22,7 @@ from .raster.stack import RasterSource
 from .raster.styles import ramp_style
 from .raster.window import Window, tiles
 from .raster.writer import RasterWriter, check_output, create_raster
-from .sensors import match_sources, open_stack
+from .sensors import match_sources, open_stack, second_kind
 
 _PATCHES_AT_ONCE = {"cpu": 256, "cuda": 1024}  # on a CPU more of them fall out of its cache, at 0.4 MB each
 
@@ -67,7 +67,8 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
             check_output(path, inputs=inputs)
     classifier.network.to(device.torch)
     mapped = 0
-    with open_stack(spectral, second, progress) as stack, ExitStack() as outputs:
+    kind = second_kind(classifier.pretrained.sensors)
+    with open_stack(spectral, second, progress, second_kind=kind) as stack, ExitStack() as outputs:
         reader = classifier.reader(stack, device)
         grid = stack.grid
         side = config.tile or tile_side(

@@ -92,7 +92,7 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
     progress.message(f"Device: {device}.")
     if config.second is None:
         progress.message("One raster only: the model learns from it alone, without the parts that join two sensors.")
-    with open_stack(config.spectral, config.second, progress) as stack:
+    with open_stack(config.spectral, config.second, progress, second_kind=config.second_kind) as stack:
         sources = {"spectral": config.spectral, **({"second": config.second} if config.second else {})}
         sensors = measure_sensors(
             stack, sources, second_kind=config.second_kind, depth_limit=preset.depth_limit, seed=config.seed,

@@ -19,12 +19,14 @@ _SAMPLE_VALUES = 32_000_000  # of all bands together: many bands need fewer pixe
 _SAME_WAVELENGTH_NM = 15.0
 
 
-def open_stack(spectral: RasterSource, second: Optional[RasterSource], progress: Progress) -> RasterStack:
+def open_stack(
+    spectral: RasterSource, second: Optional[RasterSource], progress: Progress, *, second_kind: str
+) -> RasterStack:
     """The rasters as modalities ``spectral`` and, where given, ``second``, with their warnings passed on."""
     sources = {"spectral": spectral}
     if second is not None:
         sources["second"] = second
-    stack = RasterStack.open(sources)
+    stack = RasterStack.open(sources, decibels={"second"} if second_kind == "sar_db" else ())
     for warning in stack.warnings:
         progress.warning(warning)
     return stack
@@ -115,6 +117,11 @@ def match_source(sensor: Sensor, source: RasterSource, role: str) -> RasterSourc
                 f"{band.wavelength_nm:.0f} nm; choose a raster of the same sensor and band order."
             )
     return RasterSource(source.path, tuple(numbers))
+
+
+def second_kind(sensors: Mapping[str, Sensor]) -> str:
+    """What the second sensor's values are; empty where there is none."""
+    return sensors["second"].kind if "second" in sensors else ""
 
 
 def match_sources(

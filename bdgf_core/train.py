@@ -27,7 +27,7 @@ from .raster.stack import RasterSource
 from .report import training_report, write_report
 from .samples.patches import PatchSamples
 from .samples.splits import Fold, Folds, choose_per_class, polygon_folds, random_split
-from .sensors import match_sources, open_stack
+from .sensors import match_sources, open_stack, second_kind
 
 VALIDATIONS = ("polygon", "random", "none")
 _MOST_SAMPLES = 20_000
@@ -119,7 +119,7 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     progress.message(f"Device: {device}.")
     pretrained = load_pretrained(config.pretrained)
     spectral, second = match_sources(pretrained.sensors, config.spectral, config.second)
-    with open_stack(spectral, second, progress) as stack:
+    with open_stack(spectral, second, progress, second_kind=second_kind(pretrained.sensors)) as stack:
         drawn = rasterize_labels(config.labels, stack.grid)
         there = labels_with_data(stack, pretrained.sensors, drawn)
         if len(there) < len(drawn):

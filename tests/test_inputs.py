@@ -30,7 +30,7 @@ def reader(scene: TinyScene):
     sources = {"spectral": scene.source(), "second": scene.source("sar.tif")}
     progress = Progress(Events())
     torch.manual_seed(0)
-    with open_stack(sources["spectral"], sources["second"], progress) as stack:
+    with open_stack(sources["spectral"], sources["second"], progress, second_kind="sar_db") as stack:
         sensors = measure_sensors(stack, sources, second_kind="sar_db", depth_limit=16, seed=0, progress=progress)
         process = ForwardProcess.of(band_stack(sensors))
         yield InputReader(stack, sensors, DenoisingUNet().eval(), process, 7, choose_device("cpu"))

@@ -22,7 +22,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> TinyScene:
 def measured(spectral: RasterSource, second: RasterSource | None = None, events: Events | None = None, limit: int = 64):
     progress = Progress(events or Events())
     sources = {"spectral": spectral, **({"second": second} if second else {})}
-    with open_stack(spectral, second, progress) as stack:
+    with open_stack(spectral, second, progress, second_kind="sar_db") as stack:
         return measure_sensors(stack, sources, second_kind="sar_db", depth_limit=limit, seed=0, progress=progress)
 
 

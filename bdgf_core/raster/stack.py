@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Mapping, Union
+from typing import Container, Mapping, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +69,9 @@ class RasterStack:
         self._cache_before: int | None = None
 
     @classmethod
-    def open(cls, sources: Mapping[str, RasterSource]) -> RasterStack:
-        """Open one raster per modality; the first one's grid is the stack's, the others are brought onto it.
+    def open(cls, sources: Mapping[str, RasterSource], *, decibels: Container[str] = ()) -> RasterStack:
+        """Open one raster per modality; the first one's grid is the stack's, the others are brought onto it, those of
+        ``decibels`` as power.
 
         ``warnings`` tells in sentences what was assumed. Raises InputError where a raster cannot be used, its
         CRS or georeference is missing while another's is not, or where the rasters do not overlap.
@@ -92,7 +93,9 @@ class RasterStack:
                 if not grid.is_georeferenced:
                     warnings.append(f"{name} has no georeference; the outputs will have none either.")
             else:
-                readers[modality] = _fit(reader, own_grid, os.fspath(source.path), grid, name, warnings)
+                readers[modality] = _fit(
+                    reader, own_grid, os.fspath(source.path), grid, name, warnings, decibels=modality in decibels
+                )
         if grid is None:
             raise InputError("No raster was given; choose one.")
         return cls(grid, bands, readers, tuple(warnings))
@@ -157,7 +160,7 @@ class _ShiftedReader:
 
 
 def _fit(
-    reader: BandReader, own_grid: Grid, own_name: str, grid: Grid, name: str, warnings: list[str]
+    reader: BandReader, own_grid: Grid, own_name: str, grid: Grid, name: str, warnings: list[str], *, decibels: bool
 ) -> Union[_ShiftedReader, WarpedReader]:
     """A reader of the raster on ``grid``; appends to ``warnings``."""
     if not (grid.is_georeferenced and own_grid.is_georeferenced):
@@ -180,7 +183,9 @@ def _fit(
         covered = f"{share:.0%}" if share >= 0.01 else "less than 1%"
         warnings.append(f"{own_name} covers {covered} of {name}; it is missing elsewhere.")
     offset = grid.offset_in(own_grid)
-    return WarpedReader.onto(grid, own_grid, reader) if offset is None else _ShiftedReader(reader, *offset)
+    if offset is None:
+        return WarpedReader.onto(grid, own_grid, reader, decibels=decibels)
+    return _ShiftedReader(reader, *offset)
 
 
 def _numbers(source: RasterSource, dataset: gdal.Dataset) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,19 +29,21 @@ class WarpedReader:
     of bilinear samples spread over it (at most 16 × 16).
 
     A pixel is missing where the source pixel under it is (of several samples: under more than half of them);
-    otherwise missing neighbours only lose their weight.
+    otherwise missing neighbours only lose their weight. SAR in ``decibels`` is averaged as power: the mean of its
+    logarithms is lower, the more so the stronger the speckle.
     """
 
     source: BandReader
     transform: PixelTransform
     samples: tuple[int, int]
+    decibels: bool
 
     @classmethod
-    def onto(cls, target: Grid, grid: Grid, source: BandReader) -> WarpedReader:
+    def onto(cls, target: Grid, grid: Grid, source: BandReader, *, decibels: bool = False) -> WarpedReader:
         transform = PixelTransform(target, grid)
         across, down = transform.ratio
         several = max(across, down) > _BILINEAR
-        return cls(source, transform, (_samples(across), _samples(down)) if several else (1, 1))
+        return cls(source, transform, (_samples(across), _samples(down)) if several else (1, 1), decibels)
 
     def read(self, window: Window) -> Array:
         """The window of the target grid as (bands, height, width)."""
@@ -61,12 +64,19 @@ class WarpedReader:
             if needed.height * needed.width * self.source.count > _MAX_VALUES and near.size > 1:
                 axis = 1 if window.height >= window.width else 2
                 return np.concatenate([self.read(half) for half in window.halves()], axis=axis)
-            inner = self._sample(self.source.read(needed), needed, cols[:-1], rows[:-1])
+            inner = self._sample(self._read_power(needed), needed, cols[:-1], rows[:-1])
+            if self.decibels:
+                inner = 10.0 * np.log10(inner)
         rows_in, cols_in = part.slices
         values[:, rows_in, cols_in] = np.where(near[rows_in, cols_in], inner, np.nan)
         return values
 
-    def _sample(self, values: Array, origin: Window, cols: Positions, rows: Positions) -> Array:
+    def _read_power(self, window: Window) -> NDArray[np.floating[Any]]:
+        values = self.source.read(window)
+        # Beyond 300 dB lie undeclared nodata values, which would overflow.
+        return np.power(10.0, np.clip(values, -300, 300) / 10.0, dtype=np.float64) if self.decibels else values
+
+    def _sample(self, values: NDArray[np.floating[Any]], origin: Window, cols: Positions, rows: Positions) -> Array:
         across, down = self.samples
         shape = (len(values), len(rows), len(cols))
         total, count = np.zeros(shape), np.zeros(shape, np.int32)
@@ -112,7 +122,7 @@ class _Corners:
         under = (np.floor(y) - array.row).astype(np.intp) * array.width + (np.floor(x) - array.col).astype(np.intp)
         return cls(indices, weights, under, inside)
 
-    def add(self, band: Array, total: Positions, count: NDArray[np.int32], gapless: bool) -> None:
+    def add(self, band: NDArray[np.floating[Any]], total: Positions, count: NDArray[np.int32], gapless: bool) -> None:
         """Add the sample at each position to ``total`` and 1 to ``count``, in place, where there is data."""
         flat = band.ravel()
         value, weight = np.zeros(total.shape), np.zeros(total.shape)

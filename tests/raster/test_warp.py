@@ -65,6 +65,17 @@ def test_a_coarser_grid_takes_the_mean(make_raster: Callable, rng: np.random.Gen
     np.testing.assert_allclose(reader.read(grid.window)[0], means, rtol=1e-5)
 
 
+def test_decibels_are_averaged_as_power(make_raster: Callable, rng: np.random.Generator) -> None:
+    power = rng.gamma(1.0, 1.0, (40, 60)).astype(np.float32)
+    power[:10, :10] = np.nan
+    dataset = open_raster(make_raster("db.tif", 10 * np.log10(power)))
+    source = Grid.of(dataset)
+    grid = grid_from(8, 12, (500000.0, 50.0, 0, 5800000.0, 0, -50.0))
+    reader = WarpedReader.onto(grid, source, BandReader(dataset, [1]), decibels=True)
+    means = 10 * np.log10(power.reshape(8, 5, 12, 5).mean(axis=(1, 3)))
+    np.testing.assert_allclose(reader.read(grid.window)[0], means, rtol=1e-4, atol=1e-4)
+
+
 def test_a_mean_needs_half_of_its_pixels(make_raster: Callable) -> None:
     array = np.ones((8, 8), np.float32)
     array[:3, :4] = np.nan  # 12 of the 16 pixels
