@@ -16,6 +16,7 @@ from torch import Tensor
 from .device import Device
 from .duration import duration
 from .errors import BdgfError, Canceled
+from .network.dropout import seed_dropout
 from .network.group import GroupConfig, GroupNetwork
 from .progress import Progress
 from .samples.patches import PatchSamples
@@ -47,7 +48,8 @@ class FitConfig:
     """``steps`` of ``batch`` samples. ``schedule`` "steps" halves the rate at 50, 75 and 90 % (METHOD: MultiStepLR),
     "cosine" warms up and anneals it. ``balance`` in [0, 1] draws classes by count^(1 − balance). ``jitter`` is the
     standard deviation of a random gain and offset of every channel of a sample; ``feature_dropout`` the probability
-    that a sample's diffusion features are hidden: guidance, not the sole thing to lean on."""
+    that a sample's diffusion features are hidden: guidance, not the sole thing to lean on; ``edges`` that a labelled
+    sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`)."""
 
     steps: int
     batch: int
@@ -58,6 +60,7 @@ class FitConfig:
     jitter: float
     feature_dropout: float
     turn: bool = True
+    edges: float = 0.0
     consistency: Optional[Consistency] = None
 
 
@@ -79,7 +82,8 @@ def fit_network(
     with _BUILDING:
         torch.manual_seed(seed)
         network = GroupNetwork(config).to(device.torch)
-    generator = network.dropout.generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    seed_dropout(network, generator)
     optimizer = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(how.schedule, step / how.steps))
     pool = torch.from_numpy(index)
@@ -91,7 +95,10 @@ def fit_network(
     window: list[dict[str, float]] = []
     for step in range(how.steps):
         drawn = pool[torch.multinomial(weight, batch, replacement=len(pool) < 2 * batch, generator=generator)]
-        images = _augmented(samples.batch(drawn, device.torch), how, generator)
+        images = samples.batch(drawn, device.torch)
+        if how.edges:
+            images = images.with_foreign_surroundings(how.edges, generator=generator)
+        images = _augmented(images, how, generator)
         if how.feature_dropout:
             images = images.without_features(how.feature_dropout, generator=generator)
         consistency = how.consistency

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .cnn import GuidedCNN
+from .dropout import Dropout
 from .mutual import MutualLearning
 from .sequence import GuidedMamba
+from .statistics import PatchStatistics
 from .threads import side_by_side
 from .transformer import GuidedTransformer
 
@@ -25,7 +27,9 @@ PATCH = 9
 
 @dataclass(frozen=True)
 class GroupConfig:
-    """Widths of the inputs, and a switch for every part of the network (Table 2 of the paper)."""
+    """Widths of the inputs, and a switch for every part of the network (Table 2 of the paper).
+
+    ``statistics`` is a fourth branch, unguided and outside of mutual learning, see :class:`PatchStatistics`."""
 
     spectral: int
     second: int
@@ -34,6 +38,7 @@ class GroupConfig:
     cnn: bool = True
     transformer: bool = True
     mamba: bool = True
+    statistics: bool = True
     guide_cnn: bool = True
     guide_transformer: bool = True
     guide_mamba: bool = True
@@ -50,7 +55,7 @@ class GroupConfig:
 
     @property
     def branches(self) -> list[str]:
-        return [name for name in ("cnn", "transformer", "mamba") if getattr(self, name)]
+        return [name for name in ("cnn", "transformer", "mamba", "statistics") if getattr(self, name)]
 
 
 @dataclass(frozen=True)
@@ -97,11 +102,16 @@ class GroupNetwork(nn.Module):
                 c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
                 embedding=EMBEDDING, patch=PATCH, cells=c.attention_cells,
             )  # fmt: skip
+        if c.statistics:
+            self.statistics = PatchStatistics(
+                c.spectral + c.second, embedding=EMBEDDING, patch=PATCH, dropout=c.dropout
+            )
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)
         self.dropout = Dropout(c.dropout)
-        if c.mutual_learning and len(c.branches) > 1:
-            self.mutual = MutualLearning(c.branches, literal=c.literal_mutual_learning)
+        peers = [name for name in c.branches if name != "statistics"]
+        if c.mutual_learning and len(peers) > 1:
+            self.mutual = MutualLearning(peers, literal=c.literal_mutual_learning)
 
     def forward(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> GroupOutput:
         """One output per patch: ``spectral`` (B, S, P, P), ``second`` (B, R, P, P), ``diffusion`` (B, C, P, P)."""
@@ -115,6 +125,8 @@ class GroupNetwork(nn.Module):
             embeddings["transformer"] = self.transformer(spectral, second, diffusion)
         if c.mamba:
             embeddings["mamba"] = self.mamba(spectral, second, self._reduce(diffusion), local)
+        if c.statistics:
+            embeddings["statistics"] = self.statistics(spectral, second)
         return self._classify(embeddings)
 
     def classify_image(
@@ -135,7 +147,9 @@ class GroupNetwork(nn.Module):
         c = self.config
         rows, cols = spectral.shape[1] - PATCH + 1, spectral.shape[2] - PATCH + 1
         images = [None if x is None else x[None] for x in (spectral, second, diffusion)]
-        local = global_ = None
+        local = global_ = statistics = None
+        if c.statistics:
+            statistics = self.statistics(images[0], images[1])  # (rows·cols, E)
         if c.cnn and not c.padded_cnn:
             local = self.cnn(*images)[0]  # (E, rows + 2, cols + 2)
         if c.transformer:
@@ -159,6 +173,8 @@ class GroupNetwork(nn.Module):
                 embeddings["cnn"] = maps.mean((2, 3))
             if global_ is not None:
                 embeddings["transformer"] = global_[index]
+            if statistics is not None:
+                embeddings["statistics"] = statistics[index]
             if c.mamba:
                 guide = None if reduced is None else gather_patches(reduced[0], row, col, PATCH)
                 embeddings["mamba"] = self.mamba(spec, sec, guide, maps)
@@ -173,7 +189,7 @@ class GroupNetwork(nn.Module):
 
     def probabilities(self, output: GroupOutput) -> Tensor:
         """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
-        branch heads; four opinions err less than one."""
+        branch heads; several opinions err less than one."""
         logits = self._trained_logits(output) if self.config.average_branches else [output.logits]
         return torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0)
 
@@ -221,21 +237,6 @@ class GroupNetwork(nn.Module):
         branch_logits = {name: head(embeddings[name]) for name, head in self.heads.items()}
         joint = torch.cat([embeddings[name] for name in self.config.branches], 1)
         return GroupOutput(self.head(self.dropout(joint)), branch_logits, embeddings)
-
-
-class Dropout(nn.Module):
-    """Dropout with a ``generator`` of its own, so that networks fitted on several threads do not share one."""
-
-    def __init__(self, probability: float) -> None:
-        super().__init__()
-        self.probability = probability
-        self.generator: Optional[torch.Generator] = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not self.probability:
-            return x
-        keep = torch.rand(x.shape, generator=self.generator) >= self.probability
-        return x * keep.to(x.device) / (1.0 - self.probability)
 
 
 def gather_patches(image: Tensor, row: Tensor, col: Tensor, side: int) -> Tensor:

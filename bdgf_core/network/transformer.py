@@ -9,9 +9,9 @@ from typing import Optional
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .attention import CrossAttention, SelfAttention
+from .statistics import box_mean
 
 TOKENS = 4
 _BOUND = 15.0
@@ -41,14 +41,9 @@ class Tokenizer(nn.Module):
             tokens = tokens / weight.flatten(2).sum(-1, keepdim=True)
             patch: Tensor = tokens[:, None, None]
             return patch
-        total = _box(weight, self.patch)
-        tokens = torch.stack([_box(values * w, self.patch) for w in weight.unsqueeze(2).unbind(1)], 1)
+        total = box_mean(weight, self.patch)
+        tokens = torch.stack([box_mean(values * w, self.patch) for w in weight.unsqueeze(2).unbind(1)], 1)
         return (tokens / total.unsqueeze(2)).permute(0, 3, 4, 1, 2)
-
-
-def _box(x: Tensor, side: int) -> Tensor:
-    """Means over windows of ``side`` × ``side``, rows first: 2 · side additions instead of side²."""
-    return F.avg_pool2d(F.avg_pool2d(x, (side, 1), 1), (1, side), 1)
 
 
 class GuidedTransformer(nn.Module):

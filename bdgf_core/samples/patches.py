@@ -86,6 +86,26 @@ class PatchSamples:
         keep = torch.rand((len(self), 1, 1, 1), generator=generator) >= second
         return replace(self, spectral=spectral, second=hide(self.second) * keep.to(spectral.device))
 
+    def with_foreign_surroundings(self, probability: float, *, generator: torch.Generator) -> PatchSamples:
+        """With this probability a sample's patch beyond a random straight edge, at least a pixel off its centre,
+        becomes that of another sample: polygons lie inside of their class, and a map has edges."""
+        count, side = len(self), self.spectral.shape[-1]
+        reach = side // 2
+        angle = 2 * torch.pi * torch.rand(count, generator=generator)
+        distance = 1.0 + (reach - 0.5) * torch.rand(count, generator=generator)
+        distance[torch.rand(count, generator=generator) >= probability] = 2.0 * side  # beyond every corner
+        other = torch.randperm(count, generator=generator)
+        offset = torch.arange(side) - reach
+        across = angle.cos()[:, None, None] * offset + angle.sin()[:, None, None] * offset[:, None]
+        foreign = (across > distance[:, None, None])[:, None].to(self.spectral.device)  # (N, 1, P, P)
+
+        def mix(x: Optional[Tensor]) -> Optional[Tensor]:
+            return None if x is None else torch.where(foreign, x[other], x)
+
+        spectral = mix(self.spectral)
+        assert spectral is not None
+        return PatchSamples(spectral, mix(self.second), mix(self.diffusion), self.classes)
+
     def jittered(self, amount: float, *, generator: torch.Generator) -> PatchSamples:
         """Every sensor channel of every sample times 1 + ``amount``·ε plus ``amount``·ε′: illumination, haze and
         season differ between places, and a few polygons do not show it."""

@@ -6,6 +6,7 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFile,
@@ -63,6 +64,11 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             device(),
             advanced(integer("EPOCHS", tr("Epochs (empty: as the preset says)"), None, minimum=1)),
             advanced(integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1)),
+            advanced(
+                QgsProcessingParameterBoolean(
+                    "UNLABELLED", tr("Learn from unlabelled pixels too (many classes, few places)"), False
+                )
+            ),
             memory(),
             QgsProcessingParameterFileDestination("OUTPUT", tr("Classifier"), MODEL_FILTER),
             QgsProcessingParameterFileDestination(
@@ -101,6 +107,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             "device": self.parameterAsString(parameters, "DEVICE", context),
             "epochs": self.optional_number(parameters, "EPOCHS", context),
             "minimum_pixels": self.parameterAsInt(parameters, "MINIMUM_PIXELS", context),
+            "unlabelled": self.parameterAsBool(parameters, "UNLABELLED", context),
             "memory_mb": self.memory_mb(parameters, context),
             "output": self.parameterAsFileOutput(parameters, "OUTPUT", context),
             "report": self.optional_file(parameters, "REPORT", context),

@@ -9,7 +9,7 @@ import torch
 
 from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, gather_patches
 
-FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3)
+FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3, statistics=False)  # the paper's parts
 ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretraining
     1: dict(transformer=False, mamba=False),
     2: dict(cnn=False, mamba=False),
@@ -22,6 +22,8 @@ ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretra
     9: dict(guide_mamba=False),
     11: dict(mutual_learning=False),
     12: dict(),
+    "statistics": dict(statistics=True),
+    "statistics alone": dict(statistics=True, cnn=False, transformer=False, mamba=False),
 }
 
 
@@ -71,7 +73,8 @@ def test_every_ablation_learns(row, second):
     loss, parts = network.loss(output, torch.tensor([0, 1, 2, 0, 1]))
     loss.backward()
     assert loss.isfinite() and parts["cross-entropy"] > 0
-    assert ("mutual learning" in parts) == (config.mutual_learning and len(config.branches) > 1)
+    peers = config.cnn + config.transformer + config.mamba
+    assert ("mutual learning" in parts) == (config.mutual_learning and peers > 1)
     alone = len(config.branches) == 1
     untouched = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
     allowed = ("heads.",) if alone else ("mutual.",)  # T at its floor

@@ -62,6 +62,24 @@ def test_hidden_bands_are_zero_and_the_others_untouched():
     assert samples(second=False).with_bands_hidden(0.5, 1.0, generator=torch.Generator()).second is None
 
 
+def test_foreign_surroundings_leave_the_centre_alone():
+    whole = PatchSamples(
+        *(torch.arange(40.0)[:, None, None, None].expand(40, c, 9, 9) for c in (2, 1, 3)), torch.arange(40)
+    )
+    mixed = whole.with_foreign_surroundings(0.5, generator=torch.Generator().manual_seed(0))
+    assert mixed.classes.equal(whole.classes)
+    foreign = mixed.spectral != whole.spectral
+    assert not foreign[:, :, 4, 3:6].any() and not foreign[:, :, 3:6, 4].any()
+    share = foreign.flatten(1).any(1).float().mean()
+    assert 0.25 < share < 0.65
+    for x in mixed.inputs[1:]:  # all modalities at the same edge
+        assert x[:, 0].equal(mixed.spectral[:, 0])
+    for patch, own in zip(mixed.spectral, whole.classes):
+        assert len(set(patch.unique().tolist()) - {float(own)}) <= 1
+    unmixed = whole.with_foreign_surroundings(0.0, generator=torch.Generator())
+    assert unmixed.spectral.equal(whole.spectral)
+
+
 def test_joined_samples_come_one_after_the_other():
     one, two = samples(), samples()
     both = one.joined(two)
