@@ -169,8 +169,8 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
         "class_counts": labels.counts().tolist(),
         "accuracy": accuracy,
         "training": {
-            "preset": config.preset, "steps": steps, "unlabelled": config.unlabelled, "seed": config.seed, "device": str(device),
-            "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
+            "preset": config.preset, "steps": steps, "unlabelled": config.unlabelled, "seed": config.seed,
+            "device": str(device), "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
         },
     }  # fmt: skip
     progress.update(1.0)

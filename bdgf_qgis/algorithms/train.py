@@ -46,6 +46,9 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             "<p><b>Validation</b>: <i>polygon</i> keeps whole polygons apart, with a gap, and gives the honest "
             "figure; <i>random</i> keeps pixels apart and is optimistic, since their neighbours were trained on; "
             "<i>none</i> is fastest. The final classifier learns from all labels in every case.</p>"
+            "<p><b>Learn from unlabelled pixels too</b>: places that no polygon shows are learnt from as far as the "
+            "network is sure of them. It may help with many classes in few places, and harms with few classes; "
+            "compare the accuracies.</p>"
             "<p><b>Report</b>: accuracy by class, the confusion matrix and how they were found, as HTML.</p>"
         )
 
