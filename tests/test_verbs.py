@@ -216,7 +216,15 @@ def test_the_paper_preset_trains(chain):
         train, replace(chain.train, output=output, report=None, validation="none", preset="paper", samples_per_class=12)
     )
     network = load_model(output).document["method"]["network"]
-    assert network["padded_cnn"] and network["guidance_kernel"] == 3
+    assert network["padded_cnn"] and network["guidance_kernel"] == 3 and network["attention_cells"] == 9
+    assert not network["statistics"] and not network["average_branches"]
+
+
+def test_unlabelled_pixels_teach_on_request(chain):
+    output = chain.scene.path("unlabelled.bdgf")
+    run(train, replace(chain.train, output=output, report=None, validation="none", unlabelled=True))
+    training = load_model(output).document["training"]
+    assert training["unlabelled"] and "unlabelled, sure" in training["losses"][-1]
 
 
 WRONG = {
