@@ -107,6 +107,7 @@ class TrainConfig:
 def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     """Train a classifier from labelled pixels, validate it, write the model and its report."""
     started = time.monotonic()
+    preset = PRESETS[config.preset]
     output = check_model_path(config.output)
     inputs = [
         config.pretrained,
@@ -130,7 +131,7 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
             )
         labels = _take_labels(config, there, progress)
         samples, scale = gather_samples(
-            pretrained.reader(stack, device), labels, components=PRESETS[config.preset].feature_components,
+            pretrained.reader(stack, device), labels, components=preset.feature_components,
             memory_bytes=memory_bound(config.memory_mb),
             progress=progress.part(0.01, 0.29),
         )  # fmt: skip
@@ -140,7 +141,6 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
                 stack, pretrained.sensors, _UNLABELLED, rng=np.random.default_rng(config.seed),
                 progress=progress.part(0.29, 0.3),
             )  # fmt: skip
-    preset = PRESETS[config.preset]
     network_config = _network_config(pretrained, samples, labels, preset)
     folds = _folds(config, labels)
     for note in folds.notes:
