@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 EXTENSION = ".bdgf"
-KINDS = ("pretrained", "classifier")
+KINDS = ("pretrained", "classifier", "unfinished")
 VERSION = 1
 _MAX_HEADER = 64 * 2**20
 _MAX_TENSORS = 100_000
@@ -78,7 +78,7 @@ def load_model(path: Path | str, kind: Optional[str] = None) -> Model:
     with _open(path) as file:
         header = _read_header(path, file)
         if kind is not None and header.kind != kind:
-            raise ModelFileError(_WRONG_KIND[kind].format(path))
+            raise ModelFileError(f"{path} holds {_KIND_SAYS[header.kind]}; please {_KIND_WANTED[kind]}.")
         file.seek(0)
         data = file.read()
     if hashlib.sha256(memoryview(data)[header.start :]).hexdigest() != header.sha256:
@@ -124,9 +124,15 @@ def read_header(path: Path | str) -> Header:
         return _read_header(path, file)
 
 
-_WRONG_KIND = {
-    "pretrained": "{} holds a trained classifier; please give the file that pretraining wrote.",
-    "classifier": "{} holds a pretrained model without classes; please train a classifier from it first.",
+_KIND_SAYS = {
+    "pretrained": "a pretrained model without classes",
+    "classifier": "a trained classifier",
+    "unfinished": "what an interrupted job saved",
+}
+_KIND_WANTED = {
+    "pretrained": "give the file that pretraining wrote",
+    "classifier": "train a classifier from it first",
+    "unfinished": "run the job anew",
 }
 
 

@@ -13,7 +13,9 @@ import torch
 
 from . import __version__
 from .device import choose_device
+from .duration import duration
 from .errors import InputError
+from .files import claim
 from .inputs import InputReader, NetworkInputs, tile_side
 from .memory import memory_bound, peak_memory_mb
 from .models import Classifier, load_classifier
@@ -23,14 +25,19 @@ from .raster.styles import ramp_style
 from .raster.window import Window, tiles
 from .raster.writer import RasterWriter, check_output, create_raster
 from .sensors import match_sources, open_stack, second_kind
+from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
 
+_Tile = dict[str, "np.ndarray[Any, Any]"]
+_MOST_UNSAVED = 64 << 20  # bytes of finished tiles
 _PATCHES_AT_ONCE = {"cpu": 256, "cuda": 1024}  # on a CPU more of them fall out of its cache, at 0.4 MB each
 
 
 @dataclass(frozen=True)
 class ClassifyConfig:
     """What to map. ``min_data`` is the share of each sensor's bands that a pixel needs to be mapped; ``confidence``,
-    ``probabilities`` and ``quality`` are further rasters on request; ``tile`` pixels a side, by memory if None."""
+    ``probabilities`` and ``quality`` are further rasters on request; ``tile`` pixels a side, by memory if None. What is
+    done is saved every ``checkpoint_s`` seconds; ``resume`` goes on from what an interrupted run of the same job has
+    saved."""
 
     classifier: str
     spectral: RasterSource
@@ -43,6 +50,8 @@ class ClassifyConfig:
     quality: Optional[str] = None
     tile: Optional[int] = None
     memory_mb: Optional[int] = None
+    resume: bool = True
+    checkpoint_s: float = CHECKPOINT_S
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_data <= 1.0:
@@ -62,31 +71,49 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
     classifier = load_classifier(config.classifier)
     spectral, second = match_sources(classifier.pretrained.sensors, config.spectral, config.second)
     inputs = [spectral.path, *([second.path] if second else []), config.classifier]
-    for path in (config.output, config.confidence, config.probabilities, config.quality):
-        if path:
-            check_output(path, inputs=inputs)
+    wanted = [path for path in (config.output, config.confidence, config.probabilities, config.quality) if path]
+    for path in wanted:
+        check_output(path, inputs=inputs)
     classifier.network.to(device.torch)
     mapped = 0
     kind = second_kind(classifier.pretrained.sensors)
-    with open_stack(spectral, second, progress, second_kind=kind) as stack, ExitStack() as outputs:
+    with ExitStack() as outputs:
+        outputs.enter_context(claim(*wanted))
+        stack = outputs.enter_context(open_stack(spectral, second, progress, second_kind=kind))
         reader = classifier.reader(stack, device)
         grid = stack.grid
         side = config.tile or tile_side(
             classifier.pretrained.process.stack.depth, memory_bytes=memory_bound(config.memory_mb)
         )
         windows = list(tiles(grid.height, grid.width, side))
+        job = fingerprint(config, *inputs, content=[str(side).encode()])
+        unfinished = outputs.enter_context(
+            Unfinished(config.output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
+        )
+        done = _DoneTiles(unfinished)
         writers = _Writers(config, classifier, stack.grid, inputs, outputs, str(device))
+        timed = False
         for i, window in enumerate(windows):
+            tile = done.load(i)
+            if tile is not None:
+                writers.write(window, tile)
+                mapped += int((tile["output"] != writers.nodata).sum())
+                progress.skip_to(0.99 * (i + 1) / len(windows))
+                continue
+            began = time.monotonic()
             seen = reader.read(window)
             enough = np.all([share >= max(config.min_data, 1e-6) for share in seen.data_share.values()], 0)
             found = _probabilities(classifier, reader, seen, enough, progress) if enough.any() else None
-            writers.write(window, seen, enough, found)
+            tile = writers.tile(seen, enough, found)
+            writers.write(window, tile)
+            done.add(i, tile)
             mapped += int(enough.sum())
-            if i == 0 and len(windows) > 1:
-                ahead = (time.monotonic() - started) * (len(windows) - 1)
-                progress.message(f"{len(windows)} tiles of {side} pixels; about {ahead:.0f} s to go.")
+            if not timed and len(windows) > 1:
+                timed, ahead = True, (time.monotonic() - began) * (len(windows) - i - 1)
+                progress.message(f"{len(windows)} tiles of {side} pixels; about {duration(ahead)} to go.")
             progress.update(0.99 * (i + 1) / len(windows))
         if not mapped:
+            unfinished.remove()
             raise InputError("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
         progress.update(1.0)  # the last chance to stop: the files appear as the block ends
     return {
@@ -111,6 +138,28 @@ def _probabilities(
     return probabilities
 
 
+class _DoneTiles:
+    """The tiles that are done, saved from time to time."""
+
+    def __init__(self, unfinished: Unfinished) -> None:
+        self._unfinished = unfinished
+        self._clock = unfinished.state("tiles")
+        self._unsaved: dict[int, _Tile] = {}
+
+    def load(self, index: int) -> Optional[_Tile]:
+        saved = self._unfinished.state(f"tile-{index}").load()
+        return {name: tensor.numpy() for name, tensor in saved.tensors.items()} if saved else None
+
+    def add(self, index: int, tile: _Tile) -> None:
+        self._unsaved[index] = tile
+        held = sum(array.nbytes for arrays in self._unsaved.values() for array in arrays.values())
+        if self._clock.due() or held > _MOST_UNSAVED:
+            for number, arrays in self._unsaved.items():
+                self._unfinished.state(f"tile-{number}").save({}, {k: torch.from_numpy(a) for k, a in arrays.items()})
+            self._unsaved.clear()
+            self._clock.reset()
+
+
 class _Writers:
     """The rasters that a classification writes; all appear when the outer block ends, or none."""
 
@@ -119,8 +168,8 @@ class _Writers:
     ) -> None:
         legend = classifier.legend
         wide = max(legend.values) > 254
-        self._values = np.array(legend.values, np.uint16 if wide else np.uint8)
-        self._nodata = 65535 if wide else 255
+        self._values = np.array(legend.values, np.int32 if wide else np.uint8)  # no uint16 in model files
+        self.nodata = 65535 if wide else 255
         self._sensors = list(classifier.pretrained.sensors)
         tags = {
             "BDGF_VERSION": __version__, "BDGF_DEVICE": device,
@@ -133,31 +182,38 @@ class _Writers:
         def create(path: Optional[str], **how: Any) -> Optional[RasterWriter]:
             return outputs.enter_context(create_raster(path, grid, tags=tags, inputs=inputs, **how)) if path else None
 
-        self._classes = create(
-            config.output, dtype=self._values.dtype, nodata=self._nodata, legend=legend, descriptions=("Land cover",)
-        )
-        self._confidence = create(
-            config.confidence, dtype="float32", nodata=-1.0, descriptions=("Confidence",), style=ramp_style()
-        )
-        self._probabilities = create(
-            config.probabilities, dtype="float32", nodata=-1.0, bands=len(legend), descriptions=legend.names
-        )
-        self._quality = create(
-            config.quality, dtype="uint8", nodata=255, bands=len(self._sensors),
-            descriptions=[f"Share of {name} bands with data (%)" for name in self._sensors],
-        )  # fmt: skip
+        self._writers = {
+            "output": create(
+                config.output, dtype=np.uint16 if wide else np.uint8, nodata=self.nodata, legend=legend,
+                descriptions=("Land cover",),
+            ),
+            "confidence": create(
+                config.confidence, dtype="float32", nodata=-1.0, descriptions=("Confidence",), style=ramp_style()
+            ),
+            "probabilities": create(
+                config.probabilities, dtype="float32", nodata=-1.0, bands=len(legend), descriptions=legend.names
+            ),
+            "quality": create(
+                config.quality, dtype="uint8", nodata=255, bands=len(self._sensors),
+                descriptions=[f"Share of {name} bands with data (%)" for name in self._sensors],
+            ),
+        }  # fmt: skip
 
-    def write(self, window: Window, seen: NetworkInputs, enough: np.ndarray[Any, Any], found: Any) -> None:
-        classes = np.full(enough.shape, self._nodata, self._values.dtype)
+    def tile(self, seen: NetworkInputs, enough: np.ndarray[Any, Any], found: Any) -> _Tile:
+        """What is to be written of a tile, by raster."""
+        classes = np.full(enough.shape, self.nodata, self._values.dtype)
         if found is None:
             found = np.full((len(self._values), *enough.shape), np.nan, np.float32)
         classes[enough] = self._values[found[:, enough].argmax(0)]
-        if self._classes:
-            self._classes.write(window, classes)
-        if self._confidence:
-            self._confidence.write(window, found.max(0))
-        if self._probabilities:
-            self._probabilities.write(window, found)
-        if self._quality:
-            shares = np.stack([seen.data_share[name] for name in self._sensors])
-            self._quality.write(window, np.round(100 * shares).astype(np.uint8))
+        shares = np.stack([seen.data_share[name] for name in self._sensors])
+        tile = {
+            "output": classes, "confidence": found.max(0), "probabilities": found,
+            "quality": np.round(100 * shares).astype(np.uint8),
+        }  # fmt: skip
+        return {name: array for name, array in tile.items() if self._writers[name]}
+
+    def write(self, window: Window, tile: _Tile) -> None:
+        for name, array in tile.items():
+            writer = self._writers[name]
+            if writer:
+                writer.write(window, array)

@@ -1,14 +1,20 @@
-"""Files that appear under their name complete or not at all."""
+"""Files that appear under their name complete or not at all, each made by one job at a time."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Sequence
+from typing import IO, Iterator, Sequence
 
 from .errors import InputError, ResourceError
+
+STATE_SUFFIX = ".bdgf"  # of the files in a hidden folder that outlive their job, see unfinished.py
+_LOCK = "lock"
 
 
 def check_writable(path: Path | str, *, inputs: Sequence[Path | str] = ()) -> Path:
@@ -26,23 +32,133 @@ def check_writable(path: Path | str, *, inputs: Sequence[Path | str] = ()) -> Pa
     return path
 
 
+def hidden_folder(path: Path) -> Path:
+    """The folder beside ``path`` in which it is made: on the same file system, so that a rename publishes it."""
+    name = path.name
+    if len(os.fsencode(name)) > 200:  # file systems allow 255 bytes
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    return path.with_name(f".{name}.unfinished")
+
+
+@contextmanager
+def claim(*paths: Path | str | None) -> Iterator[None]:
+    """Makes this job the only one to write to ``paths``, None left out; the system ends the claim with the process.
+
+    Each gets its :func:`hidden_folder`. What a job that died left there is removed, but for its saved states. Raises
+    :class:`InputError` where another job is at it.
+    """
+    with _claim_one(Path(paths[0])) if paths and paths[0] else _nothing():
+        if len(paths) > 1:
+            with claim(*paths[1:]):
+                yield
+        else:
+            yield
+
+
 def write_whole(path: Path | str, data: bytes) -> None:
-    """Write ``data`` to a hidden file beside ``path`` and rename it.
+    """Write ``data`` to a hidden file and rename it to ``path``.
 
     Raises :class:`InputError` where that is not possible, :class:`ResourceError` where the disk is full; neither leaves
     anything behind nor harms a file that was there.
     """
     path = check_writable(path)
-    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}.part")
+    folder = hidden_folder(path)
+    temporary = (folder if folder.is_dir() else path.parent) / f".{secrets.token_hex(8)}.part"
     try:
         with temporary.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        publish(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ResourceError(f"No space is left for {path}; please free some or choose another disk.") from None
         raise InputError(f"{path} cannot be written ({error.strerror}); please choose another place.") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def publish(made: Path, final: Path) -> None:
+    """Rename a complete file, once it is on the disk; the rename itself is too when this returns."""
+    with made.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(made, final)
+    if os.name != "nt":  # Windows opens no folders
+        folder = os.open(final.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _claim_one(path: Path) -> Iterator[None]:
+    check_writable(path)
+    folder = hidden_folder(path)
+    try:
+        lock = _locked(folder)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); please choose another place.") from None
+    if lock is None:
+        raise InputError(f"Another job is writing {path}; please wait for it to end or give another name.")
+    try:
+        _clear(folder)
+        yield
+    finally:
+        _clear(folder)
+        if os.name == "nt":  # where an open file cannot be removed
+            lock.close()
+        (folder / _LOCK).unlink(missing_ok=True)
+        lock.close()
+        try:
+            folder.rmdir()
+        except OSError:
+            pass  # it holds states, or the next job has claimed it already
+
+
+def _locked(folder: Path) -> IO[bytes] | None:
+    """The folder's lock file, open and locked; None where another process holds it."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            file = (folder / _LOCK).open("ab")
+        except FileNotFoundError:
+            continue  # its last holder has just removed the folder
+        try:
+            if not _lock(file):
+                file.close()
+                return None
+            # The file that was opened may have been removed by its holder before it was locked.
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / _LOCK)):
+                return file
+        except FileNotFoundError:
+            pass
+        file.close()
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Whether the lock is ours; a file system without locks gives it to all."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
+
+
+def _clear(folder: Path) -> None:
+    """Remove all but the lock and saved states."""
+    for left in list(folder.glob("*")):  # none where a file system without locks let two jobs in
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.name != _LOCK and left.suffix != STATE_SUFFIX:
+            left.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from .network.dropout import seed_dropout
 from .network.group import GroupConfig, GroupNetwork
 from .progress import Progress
 from .samples.patches import PatchSamples
+from .unfinished import State, Unfinished, restore_training, training_tensors
 
 Indices = NDArray[np.int64]
 Fitted = tuple[GroupNetwork, list[dict[str, float]]]
@@ -74,10 +75,12 @@ def fit_network(
     seed: int,
     device: Device,
     progress: Progress,
+    state: Optional[State] = None,
 ) -> Fitted:
     """A network trained on the samples of ``index``, in eval mode after the last step, and its losses on the way.
 
-    ``unlabelled`` patches help where ``how`` says so; they have no diffusion features.
+    ``unlabelled`` patches help where ``how`` says so; they have no diffusion features. ``state`` keeps where the fit
+    stands; what it holds already is gone on from.
     """
     with _BUILDING:
         torch.manual_seed(seed)
@@ -85,7 +88,6 @@ def fit_network(
     generator = torch.Generator().manual_seed(seed)
     seed_dropout(network, generator)
     optimizer = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(how.schedule, step / how.steps))
     pool = torch.from_numpy(index)
     counts = torch.bincount(samples.classes[pool], minlength=config.classes).double()
     weight = counts[samples.classes[pool]] ** -how.balance
@@ -93,7 +95,16 @@ def fit_network(
     batch = max(2, min(how.batch, len(pool)))
     curve: list[dict[str, float]] = []
     window: list[dict[str, float]] = []
-    for step in range(how.steps):
+    done = 0
+    saved = state and state.load()
+    if saved:
+        restore_training(saved.tensors, network, optimizer, generator)
+        done, curve, window = (saved.document[name] for name in ("done", "curve", "window"))
+        progress.message(f"A fit goes on from step {done} of {how.steps}, where an earlier run was interrupted.")
+        progress.skip_to(done / how.steps)
+    for step in range(done, how.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = how.learning_rate * _rate(how.schedule, step / how.steps)
         drawn = pool[torch.multinomial(weight, batch, replacement=len(pool) < 2 * batch, generator=generator)]
         images = samples.batch(drawn, device.torch)
         if how.edges:
@@ -124,7 +135,6 @@ def fit_network(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        schedule.step()
         window.append(parts)
         if (step + 1) * _CURVE_POINTS // how.steps > step * _CURVE_POINTS // how.steps:
             if not np.isfinite(parts["cross-entropy"]):
@@ -132,6 +142,9 @@ def fit_network(
             means = {k: round(float(np.mean([w[k] for w in window if k in w])), 5) for k in parts}
             curve.append({"step": step + 1, **means})
             window.clear()
+        if state and state.due(last=step + 1 == how.steps):
+            told = {"done": step + 1, "curve": curve, "window": window}
+            state.save(told, training_tensors(network, optimizer, generator))
         progress.update((step + 1) / how.steps)
     return network.eval(), curve
 
@@ -145,20 +158,22 @@ def fit_networks(
     unlabelled: Optional[PatchSamples],
     device: Device,
     progress: Progress,
+    unfinished: Optional[Unfinished] = None,
 ) -> list[Fitted]:
     """:func:`fit_network` for each (index, seed) of ``runs``. On a CPU they run side by side, each on its share of
-    the threads: the operations of one step are too small for many."""
+    the threads: the operations of one step are too small for many. ``unfinished`` keeps where each stands."""
     threads = torch.get_num_threads()
     workers = 1 if device.is_cuda else min(threads, len(runs))
     stop = threading.Event()
     lanes = progress.side_by_side(len(runs), stop)
 
-    def fit(run: tuple[Indices, int], how: FitConfig, lane: Progress) -> Fitted:
+    def fit(run: tuple[Indices, int], how: FitConfig, lane: Progress, state: Optional[State] = None) -> Fitted:
         try:
             index, seed = run
             return fit_network(
-                config, samples, index, how, unlabelled=unlabelled, seed=seed, device=device, progress=lane
-            )
+                config, samples, index, how, unlabelled=unlabelled, seed=seed, device=device, progress=lane,
+                state=state,
+            )  # fmt: skip
         except BaseException:
             stop.set()
             raise
@@ -171,7 +186,8 @@ def fit_networks(
                 per_step = (time.monotonic() - began) / _TRIAL_STEPS
             ahead = per_step * how.steps * -(-len(runs) // workers)
             progress.message(f"Training: {len(runs)} fits of {how.steps} steps; about {duration(ahead)}.")
-            futures = [pool.submit(fit, run, how, lane) for run, lane in zip(runs, lanes)]
+            states = [unfinished.state(f"fit-{i}") if unfinished else None for i in range(len(runs))]
+            futures = [pool.submit(fit, run, how, lane, state) for run, lane, state in zip(runs, lanes, states)]
         failures = [error for error in (future.exception() for future in futures) if error]
         # One failure cancels the others: tell the one that came first.
         for error in sorted(failures, key=lambda error: isinstance(error, Canceled)):

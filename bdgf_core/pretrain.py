@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Optional
 
 import numpy as np
@@ -21,6 +22,7 @@ from .diffusion.schedule import FEATURE_TIMESTEP, STEPS
 from .diffusion.unet import DenoisingUNet, channels_last
 from .duration import duration
 from .errors import BdgfError, InputError, check_seed
+from .files import claim
 from .inputs import band_stack
 from .memory import memory_bound, peak_memory_mb
 from .progress import Progress
@@ -28,6 +30,7 @@ from .raster.stack import RasterSource
 from .samples.pool import PatchPool
 from .samples.sensor import KINDS
 from .sensors import measure_sensors, open_stack
+from .unfinished import CHECKPOINT_S, State, Unfinished, fingerprint, restore_training, training_tensors
 
 _RECALIBRATION_BATCHES = 32
 _CURVE_POINTS = 200
@@ -56,7 +59,8 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """What to pretrain on, and how. ``looks`` is L of the SAR speckle; ``steps`` overrides the preset's."""
+    """What to pretrain on, and how. ``looks`` is L of the SAR speckle; ``steps`` overrides the preset's. The state is
+    saved every ``checkpoint_s`` seconds; ``resume`` goes on from what an interrupted run of the same job has saved."""
 
     spectral: RasterSource
     output: str
@@ -69,6 +73,8 @@ class PretrainConfig:
     masking: bool = True
     steps: Optional[int] = None
     memory_mb: Optional[int] = None
+    resume: bool = True
+    checkpoint_s: float = CHECKPOINT_S
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -92,8 +98,15 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
     progress.message(f"Device: {device}.")
     if config.second is None:
         progress.message("One raster only: the model learns from it alone, without the parts that join two sensors.")
-    with open_stack(config.spectral, config.second, progress, second_kind=config.second_kind) as stack:
-        sources = {"spectral": config.spectral, **({"second": config.second} if config.second else {})}
+    second = config.second
+    job = fingerprint(config, config.spectral.path, second.path if second else None)
+    with ExitStack() as ending:
+        ending.enter_context(claim(output))
+        unfinished = ending.enter_context(
+            Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
+        )
+        stack = ending.enter_context(open_stack(config.spectral, second, progress, second_kind=config.second_kind))
+        sources = {"spectral": config.spectral, **({"second": second} if second else {})}
         sensors = measure_sensors(
             stack, sources, second_kind=config.second_kind, depth_limit=preset.depth_limit, seed=config.seed,
             progress=progress.part(0.0, 0.02),
@@ -103,28 +116,31 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
             shown = "components" if sensor.basis is not None and sensor.depth_bands < len(sensor.mean) else "bands"
             progress.message(f"{sensor.source} ({sensor.kind}): {sensor.depth_bands} {shown} enter the denoiser.")
         steps = config.steps or _steps(preset, process.stack, device)
+        state = unfinished.state("denoiser")
+        saved = state.load()
         pool = PatchPool(
             stack, sensors, memory_bytes=memory_bound(config.memory_mb) // 2, rng=np.random.default_rng(config.seed),
-            progress=progress.part(0.02, 0.05),
+            progress=progress.part(0.02, 0.05), state=saved.document["pool"] if saved else None,
         )  # fmt: skip
         denoiser, curve = fit_denoiser(
             pool, process, preset, steps=steps, seed=config.seed, device=device, masking=config.masking,
-            progress=progress.part(0.05, 0.98),
+            progress=progress.part(0.05, 0.98), state=state,
         )  # fmt: skip
-        grid = stack.grid
-    seconds = time.monotonic() - started
-    document = {
-        "created_with": f"BDGF {__version__}, torch {torch.__version__}",
-        "method": {"stack": asdict(process.stack), "looks": config.looks, "steps": STEPS, "timestep": FEATURE_TIMESTEP},
-        "sensors": {name: sensor.to_json() for name, sensor in sensors.items()},
-        "grid": asdict(grid),
-        "training": {
-            "preset": config.preset, "steps": steps, "seed": config.seed, "device": str(device),
-            "seconds": round(seconds, 1), "masking": config.masking and "second" in sensors, "losses": curve,
-        },
-    }  # fmt: skip
-    progress.update(1.0)
-    save_model(output, "pretrained", document, denoiser.state_dict())
+        seconds = time.monotonic() - started
+        document = {
+            "created_with": f"BDGF {__version__}, torch {torch.__version__}",
+            "method": {
+                "stack": asdict(process.stack), "looks": config.looks, "steps": STEPS, "timestep": FEATURE_TIMESTEP,
+            },
+            "sensors": {name: sensor.to_json() for name, sensor in sensors.items()},
+            "grid": asdict(stack.grid),
+            "training": {
+                "preset": config.preset, "steps": steps, "seed": config.seed, "device": str(device),
+                "seconds": round(seconds, 1), "masking": config.masking and "second" in sensors, "losses": curve,
+            },
+        }  # fmt: skip
+        progress.update(1.0)
+        save_model(output, "pretrained", document, denoiser.state_dict())
     return {
         "output": str(output), "steps": steps, "seconds": round(seconds, 1), "device": str(device),
         "peak_memory_mb": peak_memory_mb(),
@@ -141,18 +157,18 @@ def fit_denoiser(
     device: Device,
     masking: bool,
     progress: Progress,
+    state: Optional[State] = None,
 ) -> tuple[DenoisingUNet, list[dict[str, float]]]:
     """The trained denoiser in eval mode with recalibrated batch norms, and its losses along the way.
 
-    Masks hide the spectral image so that a second sensor is not drowned; with one sensor there are none.
+    Masks hide the spectral image so that a second sensor is not drowned; with one sensor there are none. ``state``
+    keeps where the fit stands; what it holds already is gone on from, if the ``pool`` is too.
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     stack = process.stack
     denoiser = channels_last(DenoisingUNet()).to(device.torch)
-    progress.message(_cost(denoiser, stack, preset, steps, device))
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=preset.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate(step / steps))
     masks = masking and stack.second > 0
     places = torch.tensor(stack.places, device=device.torch)
 
@@ -175,18 +191,32 @@ def fit_denoiser(
 
     curve: list[dict[str, float]] = []
     window: list[DenoisingLoss] = []
-    for step in range(steps):
+    done = 0
+    saved = state and state.load()
+    if saved:
+        restore_training(saved.tensors, denoiser, optimizer, generator)
+        done, curve = saved.document["done"], saved.document["curve"]
+        window = [DenoisingLoss(*losses) for losses in saved.tensors["window"].to(device.torch)]
+        progress.message(f"Going on from step {done} of {steps}, where an earlier run was interrupted.")
+        progress.skip_to(0.97 * done / steps)
+    progress.message(_cost(denoiser, stack, preset, steps - done, device))
+    for step in range(done, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = preset.learning_rate * _learning_rate(step / steps)
         loss = step_loss(masking_probability(step / steps) if masks else 0.0, None)
         optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        schedule.step()
         window.append(DenoisingLoss(*(part.detach() for part in (loss.total, loss.unmasked, loss.masked, loss.second))))
         if (step + 1) * _CURVE_POINTS // steps > step * _CURVE_POINTS // steps:
             if not bool(torch.isfinite(window[-1].total)):
                 raise BdgfError("Pretraining diverged (the loss is no number); check the rasters for extreme values.")
             curve.append({"step": step + 1, **_means(window)})
             window.clear()
+        if state and state.due(last=step + 1 == steps):
+            losses = torch.tensor([[float(part) for part in astuple(loss)] for loss in window]).reshape(-1, 4)
+            told = {"done": step + 1, "curve": curve, "pool": pool.state()}
+            state.save(told, {**training_tensors(denoiser, optimizer, generator), "window": losses})
         progress.update(0.97 * (step + 1) / steps)
     norms = recalibrate_batchnorm(denoiser)
     with torch.no_grad():

@@ -53,8 +53,15 @@ class Progress:
                 return
             state.fraction, state.reported = overall, now
             elapsed = now - state.started
-            eta = elapsed * (1.0 - overall) / overall if elapsed > 2.0 else None
+            here = overall - state.began_at
+            eta = elapsed * (1.0 - overall) / here if elapsed > 2.0 else None
             self._emit({"event": "progress", "fraction": round(overall, 5), "eta_s": eta and round(eta, 1)})
+
+    def skip_to(self, fraction: float) -> None:
+        """:meth:`update` for what an earlier run has done, which says nothing on how long the rest will take."""
+        self.update(fraction)
+        with self._state.lock:
+            self._state.began_at, self._state.started = self._state.fraction, time.monotonic()
 
     def message(self, text: str) -> None:
         self._emit({"event": "message", "text": text})
@@ -77,6 +84,10 @@ class _Lane(Progress):
         self._done[self._index] = fraction
         self._whole.update(sum(self._done) / len(self._done))
 
+    def skip_to(self, fraction: float) -> None:
+        self._done[self._index] = fraction
+        self._whole.skip_to(sum(self._done) / len(self._done))
+
 
 class _Shared:
     def __init__(self) -> None:
@@ -84,3 +95,4 @@ class _Shared:
         self.started = time.monotonic()
         self.reported = -1.0
         self.fraction = 0.0
+        self.began_at = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Optional, Sequence
 
@@ -15,7 +16,7 @@ from .accuracy import Accuracy, confusion_matrix
 from .checkpoint import check_model_path, save_model
 from .device import Device, choose_device
 from .errors import InputError, check_seed
-from .files import check_writable
+from .files import check_writable, claim
 from .fit import Consistency, FitConfig, fit_networks, predict
 from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .memory import memory_bound, peak_memory_mb
@@ -28,6 +29,7 @@ from .report import training_report, write_report
 from .samples.patches import PatchSamples
 from .samples.splits import Fold, Folds, choose_per_class, polygon_folds, random_split
 from .sensors import match_sources, open_stack, second_kind
+from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
 
 VALIDATIONS = ("polygon", "random", "none")
 _MOST_SAMPLES = 20_000
@@ -73,7 +75,8 @@ PRESETS = {
 class TrainConfig:
     """What to train from and how. ``samples_per_class`` 0 takes all labelled pixels; ``epochs`` overrides the
     preset's steps; a class needs ``minimum_pixels``; ``unlabelled`` pixels teach on request, see
-    :class:`Consistency`: they helped with thirteen classes in few places and harmed with two."""
+    :class:`Consistency`: they helped with thirteen classes in few places and harmed with two. The state is saved every
+    ``checkpoint_s`` seconds; ``resume`` goes on from what an interrupted run of the same job has saved."""
 
     pretrained: str
     spectral: RasterSource
@@ -90,6 +93,8 @@ class TrainConfig:
     minimum_pixels: int = 10
     unlabelled: bool = False
     memory_mb: Optional[int] = None
+    resume: bool = True
+    checkpoint_s: float = CHECKPOINT_S
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -106,6 +111,11 @@ class TrainConfig:
 
 def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     """Train a classifier from labelled pixels, validate it, write the model and its report."""
+    with ExitStack() as ending:
+        return _train(config, progress, ending)
+
+
+def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[str, Any]:
     started = time.monotonic()
     preset = PRESETS[config.preset]
     output = check_model_path(config.output)
@@ -118,6 +128,7 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     for path in (output, config.report):
         if path is not None:
             check_writable(path, inputs=inputs)
+    ending.enter_context(claim(output, config.report))
     device = choose_device(config.device)
     progress.message(f"Device: {device}.")
     pretrained = load_pretrained(config.pretrained)
@@ -153,9 +164,16 @@ def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
     epochs = config.epochs or preset.epochs
     steps = max(1, epochs * len(samples) // preset.fit.batch) if epochs else preset.fit.steps
     how = replace(preset.fit, steps=steps, consistency=_CONSISTENCY if config.unlabelled else None)
-    fitted = fit_networks(
-        network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, 0.98)
+    drawn_bytes = [array.tobytes() for array in (labels.rows, labels.cols, labels.classes, labels.groups)]
+    sources = [source.path for source in (spectral, second) if source]
+    job = fingerprint(config, config.pretrained, *sources, content=drawn_bytes)
+    unfinished = ending.enter_context(
+        Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
     )
+    fitted = fit_networks(
+        network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, 0.98),
+        unfinished=unfinished,
+    )  # fmt: skip
     network, curve = fitted[-1]
     matrices = [_judge(trained, samples, fold, device) for (trained, _), fold in zip(fitted, judged)]
     accuracy = _accuracy(config, folds, matrices)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Mapping, Sequence, Union
@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError, ResourceError
-from bdgf_core.files import check_writable
+from bdgf_core.files import check_writable, hidden_folder, publish
 from bdgf_core.legend import Legend
 
 from .class_tables import describe_classes
@@ -32,7 +32,6 @@ _TYPES = {
     "float32": gdal.GDT_Float32,
     "float64": gdal.GDT_Float64,
 }
-_UNFINISHED = ".bdgf-"  # how the names of files in the making begin
 
 
 class RasterWriter:
@@ -97,7 +96,8 @@ def create_raster(
     check_output(final, inputs=inputs)
     kind = np.dtype(dtype)
     _check_space(final, grid, bands, kind)
-    unfinished = final.with_name(f"{_UNFINISHED}{uuid.uuid4().hex[:12]}.tif")
+    folder = hidden_folder(final)
+    unfinished = (folder if folder.is_dir() else final.parent) / f".{secrets.token_hex(8)}.tif"
     style = style or (class_style(legend) if legend is not None else None)
     writer: RasterWriter | None = None
     try:
@@ -114,7 +114,7 @@ def create_raster(
     finally:
         if writer is not None:
             writer.close()  # before its files are removed: closing writes side files
-        for left in final.parent.glob(f"{unfinished.stem}.*"):
+        for left in unfinished.parent.glob(f"{unfinished.stem}.*"):
             left.unlink()
 
 
@@ -178,9 +178,7 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def _publish(unfinished: Path, final: Path) -> None:
     try:
-        with open(unfinished, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, final)
+        publish(unfinished, final)
         for suffix in (".aux.xml", ".ovr", ".msk", ".qml"):
             made, target = _beside(unfinished, suffix), _beside(final, suffix)
             if made.exists():

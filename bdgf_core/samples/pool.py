@@ -5,7 +5,7 @@ U bands on the denoiser's depth axis (spectral, then second sensor); p patch sid
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Any, Mapping, Optional
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from bdgf_core.raster.window import Window, tiles
 
 from .sensor import Sensor
 
+_Region = tuple[NDArray[np.float32], NDArray[np.bool_]]
 _REGION = 256
 _TRIES = 20
 
@@ -26,6 +27,7 @@ _TRIES = 20
 class PatchPool:
     """Scaled regions of the rasters: all of them where ``memory_bytes`` allow, else random ones, renewed as one goes.
 
+    ``state`` is what :meth:`state` told of a pool of the same rasters and memory: this one goes on as that would have.
     Raises :class:`InputError` where no place has data in half of its bands.
     """
 
@@ -37,6 +39,7 @@ class PatchPool:
         memory_bytes: int,
         rng: np.random.Generator,
         progress: Progress,
+        state: Optional[dict[str, Any]] = None,
     ) -> None:
         self._stack, self._sensors, self._rng = stack, sensors, rng
         grid = stack.grid
@@ -44,16 +47,28 @@ class PatchPool:
         windows = list(tiles(grid.height, grid.width, _REGION))
         fitting = max(4, memory_bytes // (bands * _REGION**2 * 5))
         self._renews = len(windows) > fitting
-        self._regions = []
-        if self._renews:
+        self._windows: list[Window] = []
+        self._regions: list[_Region] = []
+        if state is not None:
+            self._windows = [Window(*window) for window in state["windows"]]
+            self._regions = [self._load(window, progress) for window in self._windows]
+        elif self._renews:
             for i in range(fitting):
-                self._regions.append(self._load_random(progress))
+                self._load_random(i, progress)
                 progress.update((i + 1) / fitting)
         else:
-            self._regions.append(self._load(Window(0, 0, grid.height, grid.width), progress))
+            self._windows.append(Window(0, 0, grid.height, grid.width))
+            self._regions.append(self._load(self._windows[0], progress))
         if not any(valid.any() for _, valid in self._regions):
             raise InputError("The rasters have no data where they overlap; check their extents and nodata values.")
         self._draws = 0
+        if state is not None:
+            self._draws, self._rng.bit_generator.state = state["draws"], state["rng"]
+
+    def state(self) -> dict[str, Any]:
+        """As strict JSON."""
+        windows = [[w.row, w.col, w.height, w.width] for w in self._windows]
+        return {"windows": windows, "draws": self._draws, "rng": self._rng.bit_generator.state}
 
     def draw(self, count: int, side: int) -> tuple[Tensor, Tensor]:
         """``count`` patches (count, U, p, p), float32, and where they have data (1 or 0); p = ``side`` or the
@@ -61,7 +76,7 @@ class PatchPool:
         if self._renews:
             self._draws += 1
             if self._draws % 8 == 0:
-                self._regions[self._draws // 8 % len(self._regions)] = self._load_random(Progress())
+                self._load_random(self._draws // 8 % len(self._regions), Progress())
         picked = [self._draw_one(side) for _ in range(count)]
         x0, valid = (np.stack(arrays) for arrays in zip(*picked))
         return torch.from_numpy(x0), torch.from_numpy(valid.astype(np.float32))
@@ -88,15 +103,16 @@ class PatchPool:
         row, col = self._rng.integers(grid.height - height + 1), self._rng.integers(grid.width - width + 1)
         return Window(int(row), int(col), height, width)
 
-    def _load_random(self, progress: Progress) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """A region with data: a raster may be mostly empty."""
+    def _load_random(self, place: int, progress: Progress) -> None:
+        """Fill or renew a place of the pool by a region with data: a raster may be mostly empty."""
         for _ in range(_TRIES):
-            region = self._load(self._random_window(), progress)
+            window = self._random_window()
+            region = self._load(window, progress)
             if region[1].any():
                 break
-        return region
+        self._windows[place : place + 1], self._regions[place : place + 1] = [window], [region]
 
-    def _load(self, window: Window, progress: Progress) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _load(self, window: Window, progress: Progress) -> _Region:
         bands = sum(s.depth_bands for s in self._sensors.values())
         x0 = np.empty((bands, window.height, window.width), np.float32)
         valid = np.empty(x0.shape, bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +36,7 @@ def scene(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(1).normal(0, 1, (3, height, width)).astype(np.float32)
 
 
-def make_pool(image: np.ndarray, memory: int = 1 << 30, progress: Progress | None = None, seed: int = 0):
+def make_pool(image: np.ndarray, memory: int = 1 << 30, progress: Progress | None = None, seed: int = 0, state=None):
     bands = [SensorBand(i + 1, "", None, True) for i in range(3)]
     pixels = image.reshape(3, -1)
     how = dict(kind="optical", source="", source_bands=3, depth_limit=64)
@@ -44,7 +45,8 @@ def make_pool(image: np.ndarray, memory: int = 1 << 30, progress: Progress | Non
     stack = Stack(image)
     rng = np.random.default_rng(seed)
     progress = progress or Progress()
-    return PatchPool(stack, {"spectral": sensor}, memory_bytes=memory, rng=rng, progress=progress), stack, sensor
+    pool = PatchPool(stack, {"spectral": sensor}, memory_bytes=memory, rng=rng, progress=progress, state=state)
+    return pool, stack, sensor
 
 
 def test_patches_are_cut_from_the_scaled_image():
@@ -64,6 +66,21 @@ def test_patches_are_cut_from_the_scaled_image():
 def test_draws_are_seeded():
     one, other = (make_pool(scene(40, 30))[0].draw(3, 8)[0] for _ in range(2))
     assert one.equal(other) and not one.equal(make_pool(scene(40, 30), seed=1)[0].draw(3, 8)[0])
+
+
+@pytest.mark.parametrize("region", [16, 256])
+def test_a_pool_goes_on_from_its_state(monkeypatch, region):
+    """Of small regions there is a choice, renewed as one goes."""
+    monkeypatch.setattr(pool_module, "_REGION", region)
+    image = scene(60, 70)
+    whole, _, _ = make_pool(image, memory=4 * 3 * 16**2 * 5)
+    for _ in range(19):
+        whole.draw(2, 8)
+    state = json.loads(json.dumps(whole.state()))
+    again, _, _ = make_pool(image, memory=4 * 3 * 16**2 * 5, seed=5, state=state)
+    for _ in range(30):
+        assert all(one.equal(other) for one, other in zip(whole.draw(2, 8), again.draw(2, 8)))
+    assert whole.state() == again.state()
 
 
 def test_a_raster_smaller_than_a_patch_is_taken_whole():

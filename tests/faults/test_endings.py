@@ -1,0 +1,187 @@
+"""The engine process itself: asked to stop, sent signals, left alone by its reader, out of disk space."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from same_result import same_model, same_rasters
+from test_verbs import Chain, chain_of, run_chain
+from tiny_scene import TinyScene
+
+ROOT = Path(__file__).parent.parent.parent
+LATENCY_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    chain = chain_of(TinyScene(tmp_path_factory.mktemp("endings")), "whole")
+    chain.train = replace(chain.train, epochs=2)
+    return run_chain(chain)
+
+
+class Engine:
+    """``python -m bdgf_core VERB --job -`` and what it says."""
+
+    def __init__(self, verb: str, config: Any) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bdgf_core", verb, "--job", "-"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+        )  # fmt: skip
+        self.say(json.dumps(asdict(config), default=str))
+
+    def say(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait_for(self, fraction: float) -> None:
+        """Until it has come so far."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if event["event"] == "progress" and event["fraction"] >= fraction:
+                return
+            assert event["event"] != "error", event
+        raise AssertionError("it ended before")
+
+    def end(self) -> tuple[int, list[dict[str, Any]]]:
+        out, _ = self.process.communicate(timeout=60)
+        return self.process.returncode, [json.loads(line) for line in out.splitlines()]
+
+
+def job(chain: Chain, verb: str, mark: str) -> tuple[Any, set[str]]:
+    """The verb's config with outputs of its own and long enough to be met on the way; what lies in the folder."""
+    config = getattr(chain, verb)
+    names = ("output", "report", "confidence", "probabilities", "quality")
+    outputs = {n: getattr(config, n).replace("whole", mark) for n in names if hasattr(config, n)}
+    longer = {"pretrain": {"steps": 500}, "train": {"epochs": 500}, "classify": {"tile": 2}}[verb]
+    return replace(config, **outputs, **longer), {path.name for path in chain.scene.folder.iterdir()}
+
+
+STAGES = [
+    pytest.param(verb, fraction, marks=() if fraction == 0.06 else pytest.mark.long)
+    for verb in ("pretrain", "train", "classify")
+    for fraction in (0.0, 0.06, 0.3, 0.5)
+    if not (verb == "pretrain" and fraction == 0.5)
+]
+
+
+@pytest.mark.parametrize("way", ["cancel", "end of input", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(("verb", "fraction"), STAGES)
+def test_asked_to_stop(chain: Chain, verb: str, fraction: float, way: str, record_property):
+    config, known = job(chain, verb, f"stop_{way}_{fraction}".replace(" ", ""))
+    engine = Engine(verb, config)
+    if fraction:
+        engine.wait_for(fraction)
+    began = time.monotonic()
+    if way == "cancel":
+        engine.say("cancel")
+    elif way == "end of input":
+        engine.process.stdin.close()  # type: ignore[union-attr]
+        engine.process.stdin = None
+    else:
+        if not fraction:
+            time.sleep(1.0)  # Python itself must have begun
+        engine.process.send_signal(getattr(signal, way))
+    code, events = engine.end()
+    latency = time.monotonic() - began
+    record_property("latency_s", round(latency, 2))
+    print(f"latency {verb} {fraction} {way}: {latency:.2f} s")
+    assert latency < LATENCY_S + (0 if fraction else 5)  # loading torch cannot be stopped
+    assert code == 130 and events[-1] == {
+        "event": "error", "kind": "Canceled", "text": "Canceled; no output was written.",
+    }, events[-1]  # fmt: skip
+    assert not chain.scene.leftovers(known)
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "train", "classify"])
+def test_a_reader_that_goes_away_ends_the_job(chain: Chain, verb: str):
+    config, known = job(chain, verb, "pipe")
+    engine = Engine(verb, config)
+    engine.wait_for(0.06)
+    engine.process.stdout.close()  # type: ignore[union-attr]
+    assert engine.process.wait(LATENCY_S + 5) == 130
+    assert not chain.scene.leftovers(known)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own; call ``resize`` for its size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.name == "nt" or os.geteuid() or _mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)):
+        pytest.skip("mounting a small file system takes root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def _mount(*options: str) -> int:
+    return subprocess.run(["mount", *options], capture_output=True, check=False).returncode
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "train", "classify"])
+def test_a_full_disk_is_told_and_costs_nothing_but_time(chain: Chain, verb: str, small_disk: Path):
+    """Too small for the result, then large enough: the same job run again ends as elsewhere."""
+    config = getattr(chain, verb)
+    names = [n for n in ("output", "report", "confidence", "probabilities", "quality") if hasattr(config, n)]
+    outputs = {name: str(small_disk / Path(getattr(config, name)).name) for name in names}
+    config = replace(config, **outputs, checkpoint_s=0.0)
+    if verb == "classify":
+        assert not _mount("-o", "remount,size=32k", str(small_disk))
+    code, events = Engine(verb, config).end()
+    assert code == 1 and events[-1]["kind"] == "ResourceError", events[-1]
+    text = events[-1]["text"]
+    assert ("space" in text or "disk" in text) and text.endswith(".") and "\n" not in text
+    assert not [path.name for path in small_disk.iterdir() if not path.name.endswith(".unfinished")]
+    assert not _mount("-o", "remount,size=400m", str(small_disk))
+    code, events = Engine(verb, config).end()
+    assert code == 0, events[-1]
+    assert not [path for path in small_disk.iterdir() if path.name.startswith(".")]
+    for name in names:
+        if name != "report":
+            (same_rasters if verb == "classify" else same_model)(getattr(getattr(chain, verb), name), outputs[name])
+
+
+def test_states_that_do_not_fit_cost_a_warning_not_the_job(chain: Chain, small_disk: Path):
+    config = replace(chain.pretrain, output=str(small_disk / "whole_pre.bdgf"), checkpoint_s=0.0)
+    assert not _mount("-o", "remount,size=30m", str(small_disk))  # the model has 17 MB, the state three times as much
+    code, events = Engine("pretrain", config).end()
+    assert code == 0, events[-1]
+    assert len([e for e in events if e["event"] == "warning" and "could not be saved" in e["text"]]) == 1
+    same_model(chain.pretrain.output, config.output)
+
+
+def test_the_second_to_claim_an_output_is_told(chain: Chain):
+    config, known = job(chain, "train", "twice")
+    first = Engine("train", config)
+    first.wait_for(0.06)
+    code, events = Engine("train", config).end()
+    assert code == 1 and "Another job is writing" in events[-1]["text"]
+    other = replace(config, output=chain.scene.path("elsewhere.bdgf"))
+    code, events = Engine("train", other).end()
+    assert code == 1 and f"writing {config.report}" in events[-1]["text"]
+    first.say("cancel")
+    assert first.end()[0] == 130 and not chain.scene.leftovers(known)
+
+
+def test_jobs_on_the_same_inputs_side_by_side(chain: Chain):
+    """They end as each does alone."""
+    engines, outputs = [], []
+    for i in range(3):
+        config = chain.classify
+        names = ("output", "confidence", "probabilities", "quality")
+        config = replace(config, **{n: getattr(config, n).replace("whole", f"beside{i}") for n in names})
+        outputs += [(getattr(chain.classify, n), getattr(config, n)) for n in names]
+        engines.append(Engine("classify", config))
+    assert [engine.end()[0] for engine in engines] == [0, 0, 0]
+    for one, other in outputs:
+        same_rasters(one, other)
