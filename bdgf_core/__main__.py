@@ -23,6 +23,7 @@ from .event_lines import EventLines
 from .job import parse_job, read_job
 from .options import parse_options
 from .progress import Event, Progress
+from .pulse import Pulse
 
 VERBS = {
     "pretrain": "Learn the look of a scene from its rasters, without labels.",
@@ -55,11 +56,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 def _run(
     verb: str, job_for: Callable[[type], dict[str, Any]], emit: Callable[[Event], None], stop: threading.Event
 ) -> int:
+    pulse = Pulse(stop, emit)
     try:
         module = _import(verb)
         config_type = getattr(module, f"{verb.capitalize()}Config")
         config = read_job(config_type, job_for(config_type))
-        result = getattr(module, verb)(config, Progress(emit, stop.is_set))
+        result = getattr(module, verb)(config, Progress(emit, pulse))
         emit({"event": "result", **result})
         return 0
     except Exception as error:

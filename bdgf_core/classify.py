@@ -19,12 +19,14 @@ from .files import claim
 from .inputs import InputReader, NetworkInputs, tile_side
 from .memory import memory_bound, peak_memory_mb
 from .models import Classifier, load_classifier
+from .out_of_memory import Parts
 from .progress import Progress
 from .raster.stack import RasterSource
 from .raster.styles import ramp_style
 from .raster.window import Window, tiles
 from .raster.writer import RasterWriter, check_output, create_raster
 from .sensors import match_sources, open_stack, second_kind
+from .stoppable import stoppable
 from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
 
 _Tile = dict[str, "np.ndarray[Any, Any]"]
@@ -90,7 +92,10 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         unfinished = outputs.enter_context(
             Unfinished(config.output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
         )
+        for network in (reader.denoiser, classifier.network):
+            outputs.enter_context(stoppable(network, progress))
         done = _DoneTiles(unfinished)
+        parts = Parts(progress, _PATCHES_AT_ONCE[device.torch.type] // 16)
         writers = _Writers(config, classifier, stack.grid, inputs, outputs, str(device))
         timed = False
         for i, window in enumerate(windows):
@@ -103,7 +108,7 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
             began = time.monotonic()
             seen = reader.read(window)
             enough = np.all([share >= max(config.min_data, 1e-6) for share in seen.data_share.values()], 0)
-            found = _probabilities(classifier, reader, seen, enough, progress) if enough.any() else None
+            found = _probabilities(classifier, reader, seen, enough, parts, progress) if enough.any() else None
             tile = writers.tile(seen, enough, found)
             writers.write(window, tile)
             done.add(i, tile)
@@ -125,13 +130,20 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
 
 @torch.no_grad()
 def _probabilities(
-    classifier: Classifier, reader: InputReader, seen: NetworkInputs, enough: np.ndarray[Any, Any], progress: Progress
+    classifier: Classifier,
+    reader: InputReader,
+    seen: NetworkInputs,
+    enough: np.ndarray[Any, Any],
+    parts: Parts,
+    progress: Progress,
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Class probabilities (K, h, w) of a tile, NaN where there is too little data."""
     batch = _PATCHES_AT_ONCE[reader.device.torch.type]
     with reader.device.autocast():
-        found = classifier.network.classify_image(
-            seen.spectral, seen.second, seen.diffusion, batch=batch, on_batch=progress.check_canceled
+        found = parts.run(
+            lambda count: classifier.network.classify_image(
+                seen.spectral, seen.second, seen.diffusion, batch=batch // count, on_batch=progress.check_canceled
+            )
         )
     probabilities: np.ndarray[Any, np.dtype[np.float32]] = found.float().cpu().numpy()
     probabilities[:, ~enough] = np.nan

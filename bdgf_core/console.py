@@ -28,6 +28,8 @@ class Console:
         if kind == "progress":
             self._progress(event["fraction"], event["eta_s"])
             return
+        if kind == "alive":
+            return
         self._clear()
         if kind == "result":
             self._print("\n".join(_lines({key: value for key, value in event.items() if key != "event"})), error=False)

@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Optional, Sequence
 
 import numpy as np
@@ -18,16 +19,19 @@ from .duration import duration
 from .errors import BdgfError, Canceled
 from .network.dropout import seed_dropout
 from .network.group import GroupConfig, GroupNetwork
+from .out_of_memory import Parts
 from .progress import Progress
 from .samples.patches import PatchSamples
 from .unfinished import State, Unfinished, restore_training, training_tensors
 
 Indices = NDArray[np.int64]
+_Guessed = tuple[PatchSamples, Tensor, Tensor]  # patches, their classes as guessed, and whether sure
 Fitted = tuple[GroupNetwork, list[dict[str, float]]]
 
 _CURVE_POINTS = 100
 _PREDICTED_AT_ONCE = 256
 _TRIAL_STEPS = 3
+_STATISTICS_BATCH = 128
 _BUILDING = threading.Lock()  # weights are drawn from torch's one global generator
 
 
@@ -50,7 +54,8 @@ class FitConfig:
     "cosine" warms up and anneals it. ``balance`` in [0, 1] draws classes by count^(1 − balance). ``jitter`` is the
     standard deviation of a random gain and offset of every channel of a sample; ``feature_dropout`` the probability
     that a sample's diffusion features are hidden: guidance, not the sole thing to lean on; ``edges`` that a labelled
-    sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`)."""
+    sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`). Before all that the statistics branch
+    learns alone for ``statistics_steps``: it wants more of them than the others, and they cost it little."""
 
     steps: int
     batch: int
@@ -62,6 +67,7 @@ class FitConfig:
     feature_dropout: float
     turn: bool = True
     edges: float = 0.0
+    statistics_steps: int = 0
     consistency: Optional[Consistency] = None
 
 
@@ -88,13 +94,11 @@ def fit_network(
     generator = torch.Generator().manual_seed(seed)
     seed_dropout(network, generator)
     optimizer = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
-    pool = torch.from_numpy(index)
-    counts = torch.bincount(samples.classes[pool], minlength=config.classes).double()
-    weight = counts[samples.classes[pool]] ** -how.balance
     # A batch norm in train mode needs two samples.
-    batch = max(2, min(how.batch, len(pool)))
+    batch = max(2, min(how.batch, len(index)))
     curve: list[dict[str, float]] = []
     window: list[dict[str, float]] = []
+    parts = Parts(progress, batch // 2)
     done = 0
     saved = state and state.load()
     if saved:
@@ -102,44 +106,34 @@ def fit_network(
         done, curve, window = (saved.document[name] for name in ("done", "curve", "window"))
         progress.message(f"A fit goes on from step {done} of {how.steps}, where an earlier run was interrupted.")
         progress.skip_to(done / how.steps)
+    elif config.statistics and how.statistics_steps:
+        _fit_statistics(network, samples, index, how, generator=generator, device=device, progress=progress)
     for step in range(done, how.steps):
         for group in optimizer.param_groups:
             group["lr"] = how.learning_rate * _rate(how.schedule, step / how.steps)
-        drawn = pool[torch.multinomial(weight, batch, replacement=len(pool) < 2 * batch, generator=generator)]
-        images = samples.batch(drawn, device.torch)
-        if how.edges:
-            images = images.with_foreign_surroundings(how.edges, generator=generator)
-        images = _augmented(images, how, generator)
+        images = _draw(samples, index, batch, how, generator=generator, device=device)
         if how.feature_dropout:
             images = images.without_features(how.feature_dropout, generator=generator)
+        guessed: Optional[_Guessed] = None
         consistency = how.consistency
         if consistency and unlabelled is not None and len(unlabelled) and step >= consistency.start * how.steps:
             drawn = torch.randint(len(unlabelled), (consistency.batch,), generator=generator)
             plain = unlabelled.batch(drawn, device.torch)
             if images.diffusion is not None:  # hidden, as that of many labelled samples
                 plain = replace(plain, diffusion=images.diffusion.new_zeros((len(plain), *images.diffusion.shape[1:])))
-            guess, sure = _guess(network, plain, consistency.confidence, device)
+            probability, guess = parts.run(partial(_guess, network, plain, device))
             hidden = _augmented(plain, how, generator).with_bands_hidden(
                 consistency.hide_bands, consistency.hide_second, generator=generator
             )
-            with device.autocast():
-                output = network(*images.joined(hidden).inputs)
-            loss, parts = network.loss(output[:batch], images.classes)
-            loss = loss + network.consistency_loss(output[batch:], guess, sure)
-            parts["unlabelled, sure"] = float(sure.float().mean())
-        else:
-            with device.autocast():
-                output = network(*images.inputs)
-            loss, parts = network.loss(output, images.classes)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+            guessed = (hidden, guess, probability >= consistency.confidence)
+        losses = parts.run(partial(_gradients, network, optimizer, images, guessed, device))
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        window.append(parts)
+        window.append(losses)
         if (step + 1) * _CURVE_POINTS // how.steps > step * _CURVE_POINTS // how.steps:
-            if not np.isfinite(parts["cross-entropy"]):
+            if not np.isfinite(losses["cross-entropy"]):
                 raise BdgfError("Training diverged (the loss is no number); check the rasters for extreme values.")
-            means = {k: round(float(np.mean([w[k] for w in window if k in w])), 5) for k in parts}
+            means = {k: round(float(np.mean([w[k] for w in window if k in w])), 5) for k in losses}
             curve.append({"step": step + 1, **means})
             window.clear()
         if state and state.due(last=step + 1 == how.steps):
@@ -182,7 +176,7 @@ def fit_networks(
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,)) as pool:
             for _ in range(2):  # the first one warms up
                 began = time.monotonic()
-                pool.submit(fit, runs[0], _trial(how), Progress()).result()
+                pool.submit(fit, runs[0], _trial(how), progress.silent()).result()
                 per_step = (time.monotonic() - began) / _TRIAL_STEPS
             ahead = per_step * how.steps * -(-len(runs) // workers)
             progress.message(f"Training: {len(runs)} fits of {how.steps} steps; about {duration(ahead)}.")
@@ -212,7 +206,77 @@ def predict(network: GroupNetwork, samples: PatchSamples, index: Indices, device
 
 def _trial(how: FitConfig) -> FitConfig:
     consistency = how.consistency and replace(how.consistency, start=0.0)
-    return replace(how, steps=_TRIAL_STEPS, consistency=consistency)
+    return replace(how, steps=_TRIAL_STEPS, statistics_steps=0, consistency=consistency)
+
+
+def _fit_statistics(
+    network: GroupNetwork,
+    samples: PatchSamples,
+    index: Indices,
+    how: FitConfig,
+    *,
+    generator: torch.Generator,
+    device: Device,
+    progress: Progress,
+) -> None:
+    """The steps in which the statistics branch and its head learn alone."""
+    parameters = [*network.statistics.parameters(), *network.heads["statistics"].parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=how.learning_rate, weight_decay=how.weight_decay)
+    plain = replace(samples, diffusion=None)
+    for step in range(how.statistics_steps):
+        progress.check_canceled()
+        for group in optimizer.param_groups:
+            group["lr"] = how.learning_rate * _rate(how.schedule, step / how.statistics_steps)
+        images = _draw(plain, index, min(_STATISTICS_BATCH, len(index)), how, generator=generator, device=device)
+        loss = network.statistics_loss(images.spectral, images.second, images.classes)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def _draw(
+    samples: PatchSamples, index: Indices, count: int, how: FitConfig, *, generator: torch.Generator, device: Device
+) -> PatchSamples:
+    """``count`` samples of ``index``, augmented; rare classes as often as ``how`` says."""
+    pool = torch.from_numpy(index)
+    counts = torch.bincount(samples.classes[pool]).double()
+    weight = counts[samples.classes[pool]] ** -how.balance
+    drawn = pool[torch.multinomial(weight, count, replacement=len(pool) < 2 * count, generator=generator)]
+    images = samples.batch(drawn, device.torch)
+    if how.edges:
+        images = images.with_foreign_surroundings(how.edges, generator=generator)
+    return _augmented(images, how, generator)
+
+
+def _gradients(
+    network: GroupNetwork,
+    optimizer: torch.optim.Optimizer,
+    images: PatchSamples,
+    guessed: Optional[_Guessed],
+    device: Device,
+    parts: int,
+) -> dict[str, float]:
+    """Leaves the gradients of a batch, worked on in so many parts, in the network; the losses by name. Batch norms see
+    each part by itself."""
+    optimizer.zero_grad(set_to_none=True)
+    told: dict[str, float] = {}
+    for part in range(parts):
+        drawn = given = images.batch(torch.arange(len(images)).tensor_split(parts)[part], device.torch)
+        if guessed is not None:
+            rows = torch.arange(len(guessed[0])).tensor_split(parts)[part]
+            hidden, guess, sure = guessed[0].batch(rows, device.torch), guessed[1][rows], guessed[2][rows]
+            given = drawn.joined(hidden)
+        with device.autocast():
+            output = network(*given.inputs)
+        loss, losses = network.loss(output[: len(drawn)], drawn.classes)
+        if guessed is not None:
+            loss = loss + network.consistency_loss(output[len(drawn) :], guess, sure)
+            losses["unlabelled, sure"] = float(sure.float().mean())
+        share = len(drawn) / len(images)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        for name, value in losses.items():
+            told[name] = told.get(name, 0.0) + share * value
+    return told
 
 
 def _augmented(images: PatchSamples, how: FitConfig, generator: torch.Generator) -> PatchSamples:
@@ -222,13 +286,16 @@ def _augmented(images: PatchSamples, how: FitConfig, generator: torch.Generator)
 
 
 @torch.no_grad()
-def _guess(network: GroupNetwork, images: PatchSamples, confidence: float, device: Device) -> tuple[Tensor, Tensor]:
-    """The class (B,) that the network as it stands gives to each patch, and whether it is sure of it."""
+def _guess(network: GroupNetwork, images: PatchSamples, device: Device, parts: int) -> tuple[Tensor, Tensor]:
+    """The class (B,) that the network as it stands gives to each patch, after its probability (B,)."""
     network.eval()
-    with device.autocast():
-        probability, guess = network.probabilities(network(*images.inputs)).max(1)
+    found = []
+    for rows in torch.arange(len(images)).tensor_split(parts):
+        with device.autocast():
+            found.append(network.probabilities(network(*images.batch(rows, device.torch).inputs)))
     network.train()
-    return guess, probability >= confidence
+    probability, guess = torch.cat(found).max(1)
+    return probability, guess
 
 
 def _rate(schedule: str, progress: float) -> float:

@@ -26,6 +26,7 @@ from .raster.stack import RasterStack
 from .raster.window import Window
 from .samples.patches import PatchSamples
 from .samples.sensor import Sensor
+from .stoppable import stoppable
 
 _READ_SIDE = 256
 _BLOCKS, _BLOCK = 64, 64
@@ -59,7 +60,8 @@ def gather_samples(
     by_tile = _cheapest_tiles(labels, tile_side(depth, memory_bytes=memory_bytes))
     for done, (members, window) in enumerate(by_tile):
         index = torch.from_numpy(members)
-        inputs = reader.read(window)
+        with stoppable(reader.denoiser, progress):
+            inputs = reader.read(window)
         row = torch.from_numpy(labels.rows[members] - window.row).long().to(inputs.spectral.device)
         col = torch.from_numpy(labels.cols[members] - window.col).long().to(inputs.spectral.device)
         spectral[index] = gather_patches(inputs.spectral, row, col, PATCH).cpu()

@@ -25,11 +25,13 @@ from .errors import BdgfError, InputError, check_seed
 from .files import claim
 from .inputs import band_stack
 from .memory import memory_bound, peak_memory_mb
+from .out_of_memory import Parts
 from .progress import Progress
 from .raster.stack import RasterSource
 from .samples.pool import PatchPool
 from .samples.sensor import KINDS
 from .sensors import measure_sensors, open_stack
+from .stoppable import stoppable
 from .unfinished import CHECKPOINT_S, State, Unfinished, fingerprint, restore_training, training_tensors
 
 _RECALIBRATION_BATCHES = 32
@@ -170,9 +172,10 @@ def fit_denoiser(
     denoiser = channels_last(DenoisingUNet()).to(device.torch)
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=preset.learning_rate)
     masks = masking and stack.second > 0
+    parts = Parts(progress, preset.batch)
     places = torch.tensor(stack.places, device=device.torch)
 
-    def step_loss(probability: float, timestep: Optional[int]) -> DenoisingLoss:
+    def step_loss(probability: float, timestep: Optional[int], *, learn: bool) -> DenoisingLoss:
         x0, valid = pool.draw(preset.batch, preset.side)
         keep = valid.clone()
         if probability:
@@ -182,12 +185,24 @@ def fit_denoiser(
         if timestep is not None:
             t.fill_(timestep)
         normal = torch.randn(x0.shape, generator=generator)
-        x0, valid, keep, t, normal = (tensor.to(device.torch) for tensor in (x0, valid, keep, t, normal))
-        noised = process.noise(x0, keep, t, normal).contiguous(memory_format=torch.channels_last_3d)
-        with device.autocast():
-            predicted = denoiser(noised, t)
-        predicted = predicted.float()[:, 0, places]
-        return denoising_loss(predicted, process.target(normal), valid=valid, keep=keep, spectral=stack.spectral)
+        drawn = [tensor.to(device.torch) for tensor in (x0, valid, keep, t, normal)]
+        return parts.run(lambda count: work(drawn, count, learn))
+
+    def work(drawn: list[torch.Tensor], count: int, learn: bool) -> DenoisingLoss:
+        optimizer.zero_grad(set_to_none=True)
+        shown = drawn[1].sum()
+        losses = []
+        for x0, valid, keep, t, normal in zip(*(tensor.tensor_split(count) for tensor in drawn)):
+            noised = process.noise(x0, keep, t, normal).contiguous(memory_format=torch.channels_last_3d)
+            with device.autocast(), stoppable(denoiser, progress):
+                predicted = denoiser(noised, t)
+            predicted = predicted.float()[:, 0, places]
+            target = process.target(normal)
+            loss = denoising_loss(predicted, target, valid=valid, keep=keep, spectral=stack.spectral)
+            if learn:  # each part by its share of the voxels
+                (loss.total if count == 1 else loss.total * (valid.sum() / shown)).backward()
+            losses.append([part.detach() for part in (loss.total, loss.unmasked, loss.masked, loss.second)])
+        return DenoisingLoss(*(torch.stack(part).nanmean() for part in zip(*losses)))
 
     curve: list[dict[str, float]] = []
     window: list[DenoisingLoss] = []
@@ -199,15 +214,13 @@ def fit_denoiser(
         window = [DenoisingLoss(*losses) for losses in saved.tensors["window"].to(device.torch)]
         progress.message(f"Going on from step {done} of {steps}, where an earlier run was interrupted.")
         progress.skip_to(0.97 * done / steps)
-    progress.message(_cost(denoiser, stack, preset, steps - done, device))
+    with stoppable(denoiser, progress):
+        progress.message(_cost(denoiser, stack, preset, steps - done, device, parts))
     for step in range(done, steps):
         for group in optimizer.param_groups:
             group["lr"] = preset.learning_rate * _learning_rate(step / steps)
-        loss = step_loss(masking_probability(step / steps) if masks else 0.0, None)
-        optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        window.append(step_loss(masking_probability(step / steps) if masks else 0.0, None, learn=True))
         optimizer.step()
-        window.append(DenoisingLoss(*(part.detach() for part in (loss.total, loss.unmasked, loss.masked, loss.second))))
         if (step + 1) * _CURVE_POINTS // steps > step * _CURVE_POINTS // steps:
             if not bool(torch.isfinite(window[-1].total)):
                 raise BdgfError("Pretraining diverged (the loss is no number); check the rasters for extreme values.")
@@ -221,7 +234,7 @@ def fit_denoiser(
     norms = recalibrate_batchnorm(denoiser)
     with torch.no_grad():
         for i in range(_RECALIBRATION_BATCHES):
-            step_loss(0.0, FEATURE_TIMESTEP)
+            step_loss(0.0, FEATURE_TIMESTEP, learn=False)
             progress.update(0.97 + 0.03 * (i + 1) / _RECALIBRATION_BATCHES)
     for norm in norms:
         norm.momentum = 0.1
@@ -240,19 +253,26 @@ def _learning_rate(progress: float) -> float:
     return min(1.0, 2.0 * (1.0 - progress) + 0.05)
 
 
-def _cost(denoiser: DenoisingUNet, stack: BandStack, preset: PretrainPreset, steps: int, device: Device) -> str:
+def _cost(
+    denoiser: DenoisingUNet, stack: BandStack, preset: PretrainPreset, steps: int, device: Device, parts: Parts
+) -> str:
     """A sentence on what is ahead, from two steps of a copy."""
     trial = copy.deepcopy(denoiser)
     x = torch.randn((preset.batch, 1, stack.depth, preset.side, preset.side), device=device.torch)
     x = x.contiguous(memory_format=torch.channels_last_3d)
     t = torch.zeros(preset.batch, dtype=torch.long, device=device.torch)
+
+    def step(count: int) -> None:
+        for some, when in zip(x.tensor_split(count), t.tensor_split(count)):
+            with device.autocast():
+                loss = trial(some, when).float().abs().mean()
+            loss.backward()
+            float(loss.detach())  # waits for a GPU
+
     seconds = 0.0
     for _ in range(2):  # the first one warms up
         began = time.monotonic()
-        with device.autocast():
-            loss = trial(x, t).float().abs().mean()
-        loss.backward()
-        float(loss.detach())
+        parts.run(step)
         seconds = time.monotonic() - began
     return f"Pretraining: {steps} steps of {x.numel()} voxels, about {duration(steps * seconds)}."
 

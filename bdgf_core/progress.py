@@ -69,6 +69,10 @@ class Progress:
     def warning(self, text: str) -> None:
         self._emit({"event": "warning", "text": text})
 
+    def silent(self) -> Progress:
+        """One that tells nothing, and stops when this one does."""
+        return Progress(canceled=self._canceled)
+
     def check_canceled(self) -> None:
         if self._canceled():
             raise Canceled

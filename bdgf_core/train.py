@@ -58,7 +58,7 @@ class TrainPreset:
 _CONSISTENCY = Consistency(batch=48, start=0.3, confidence=0.7, hide_bands=0.7, hide_second=0.2)
 _QUICK = FitConfig(
     steps=320, batch=64, learning_rate=2e-3, schedule="cosine", balance=0.5, weight_decay=0.02, jitter=0.05,
-    feature_dropout=0.5, edges=0.5,
+    feature_dropout=0.5, edges=0.5, statistics_steps=1000,
 )  # fmt: skip
 _PAPER = FitConfig(
     steps=0, batch=64, learning_rate=4e-4, schedule="steps", balance=0.0, weight_decay=0.0, jitter=0.0,
@@ -165,6 +165,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     steps = max(1, epochs * len(samples) // preset.fit.batch) if epochs else preset.fit.steps
     how = replace(preset.fit, steps=steps, consistency=_CONSISTENCY if config.unlabelled else None)
     drawn_bytes = [array.tobytes() for array in (labels.rows, labels.cols, labels.classes, labels.groups)]
+    drawn_bytes.append(repr(labels.legend).encode())
     sources = [source.path for source in (spectral, second) if source]
     job = fingerprint(config, config.pretrained, *sources, content=drawn_bytes)
     unfinished = ending.enter_context(

@@ -24,7 +24,8 @@ from .files import STATE_SUFFIX, hidden_folder
 from .progress import Progress
 
 CHECKPOINT_S = 60.0
-_NO_MATTER = ("resume", "checkpoint_s", "device", "memory_mb")  # the result is the same, within the tolerance between
+# The result stays the same, on another device within tolerance; labels count by their pixels, not by their file.
+_NO_MATTER = ("resume", "checkpoint_s", "device", "memory_mb", "labels")
 
 
 class Unfinished:

@@ -13,6 +13,7 @@ from .translation import tr
 
 _HEARTBEAT_S = 0.5
 _ETA_EVERY_S = 15.0
+SILENT_S, IDLE_S = 60.0, 600.0  # the engine tells that it lives every 10 s; a step of a large job takes minutes
 
 
 class EventFeedback:
@@ -23,11 +24,18 @@ class EventFeedback:
         self._percent = 0.0
         self._beat_at = self._eta_at = 0.0
         self._eta_text = ""
+        self._heard_at = time.monotonic()
+        self._worried = False
         self.result: Optional[dict[str, Any]] = None
 
     def take(self, event: dict[str, Any]) -> None:
         """Raises QgsProcessingException for an error event, with the engine's sentence as it stands."""
         kind, text = event.get("event"), str(event.get("text", ""))
+        self._heard_at = time.monotonic()
+        if kind == "alive":
+            self._worry(float(event.get("idle_s") or 0.0) > IDLE_S)
+            return
+        self._worried = False
         if kind == "progress":
             self._percent = max(self._percent, min(100.0, 100.0 * float(event.get("fraction") or 0.0)))
             self._renew()
@@ -43,10 +51,21 @@ class EventFeedback:
 
     def heartbeat(self) -> None:
         """To be called often, so that a wish to cancel is noticed while the engine is silent."""
+        self._worry(time.monotonic() - self._heard_at > SILENT_S)
         if time.monotonic() - self._beat_at >= _HEARTBEAT_S:
             self._renew()
             if iface is None and QThread.currentThread() == QCoreApplication.instance().thread():
                 QCoreApplication.processEvents()  # where qgis_process, which works on its main thread, sees Ctrl+C
+
+    def _worry(self, stuck: bool) -> None:
+        if stuck and not self._worried:
+            self._worried = True
+            self._feedback.pushWarning(
+                tr(
+                    "The engine has made no progress for minutes: a drive may not answer, or memory may be short. "
+                    "You may wait, or cancel; the same job then goes on from what was saved."
+                )
+            )
 
     def _renew(self) -> None:
         self._beat_at = time.monotonic()

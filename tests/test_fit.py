@@ -134,4 +134,4 @@ def test_one_failure_stops_the_fits_beside_it():
     given = samples()
     given.spectral[45:] = np.nan  # only the second run meets them
     with pytest.raises(BdgfError, match="diverged"):
-        fit_two(given, replace(HOW, steps=2000))
+        fit_two(given, replace(HOW, steps=200))

@@ -189,9 +189,14 @@ class GroupNetwork(nn.Module):
 
     def probabilities(self, output: GroupOutput) -> Tensor:
         """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
-        branch heads; several opinions err less than one."""
-        logits = self._trained_logits(output) if self.config.average_branches else [output.logits]
-        return torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0)
+        branch heads; several opinions err less than one. The statistics count as much as all others together: on few
+        polygons they err least, the others each in its own way."""
+        if not self.config.average_branches or not self._heads_apart(output):
+            return torch.softmax(output.logits.float(), 1)
+        found = {name: torch.softmax(z.float(), 1) for name, z in output.branch_logits.items()}
+        statistics = found.pop("statistics", None)
+        others = torch.stack([torch.softmax(output.logits.float(), 1), *found.values()]).mean(0)
+        return others if statistics is None else (others + statistics) / 2
 
     def loss(
         self, output: GroupOutput, target: Tensor, weight: Optional[Tensor] = None
@@ -202,10 +207,11 @@ class GroupNetwork(nn.Module):
         loss; by default each has one, with weight 1. ``target`` (B,) class indices, ``weight`` (K,).
         """
 
-        def cross_entropy(logits: Tensor) -> Tensor:
-            return F.cross_entropy(logits.float(), target, weight, label_smoothing=self.config.label_smoothing)
-
-        losses = [cross_entropy(logits) for logits in self._trained_logits(output)]
+        smoothing = self.config.label_smoothing
+        losses = [
+            F.cross_entropy(logits.float(), target, weight, label_smoothing=smoothing)
+            for logits in self._trained_logits(output)
+        ]
         parts = {"cross-entropy": float(losses[0].detach())}
         total = torch.stack(losses).sum()
         if hasattr(self, "mutual"):
@@ -215,6 +221,11 @@ class GroupNetwork(nn.Module):
             parts.update({f"T {pair}": t for pair, t in temperatures.items()})
         return total, parts
 
+    def statistics_loss(self, spectral: Tensor, second: Optional[Tensor], target: Tensor) -> Tensor:
+        """Cross-entropy of the statistics branch by itself."""
+        logits = self.heads["statistics"](self.statistics(spectral, second).float())
+        return F.cross_entropy(logits, target, label_smoothing=self.config.label_smoothing)
+
     def consistency_loss(self, output: GroupOutput, guess: Tensor, sure: Tensor) -> Tensor:
         """Cross-entropy of every trained head with ``guess`` (B,) over the patches that are ``sure`` (B,), bool; the
         others count as 0 in the mean (FixMatch, Sohn et al. 2020)."""
@@ -223,8 +234,11 @@ class GroupNetwork(nn.Module):
 
     def _trained_logits(self, output: GroupOutput) -> list[Tensor]:
         """The joint head's logits, and the branches' where these have a cross-entropy of their own."""
-        apart = self.config.branch_cross_entropy and len(output.branch_logits) > 1
-        return [output.logits, *(output.branch_logits.values() if apart else ())]
+        return [output.logits, *(output.branch_logits.values() if self._heads_apart(output) else ())]
+
+    def _heads_apart(self, output: GroupOutput) -> bool:
+        """Whether the branch heads learn to classify; a single branch's is the joint one."""
+        return self.config.branch_cross_entropy and len(output.branch_logits) > 1
 
     def _reduce(self, diffusion: Optional[Tensor]) -> Optional[Tensor]:
         if not self.config.mamba or self.mamba.reduce is None or diffusion is None:

@@ -47,6 +47,7 @@ class PatchPool:
         windows = list(tiles(grid.height, grid.width, _REGION))
         fitting = max(4, memory_bytes // (bands * _REGION**2 * 5))
         self._renews = len(windows) > fitting
+        self._silent = progress.silent()
         self._windows: list[Window] = []
         self._regions: list[_Region] = []
         if state is not None:
@@ -76,7 +77,7 @@ class PatchPool:
         if self._renews:
             self._draws += 1
             if self._draws % 8 == 0:
-                self._load_random(self._draws // 8 % len(self._regions), Progress())
+                self._load_random(self._draws // 8 % len(self._regions), self._silent)
         picked = [self._draw_one(side) for _ in range(count)]
         x0, valid = (np.stack(arrays) for arrays in zip(*picked))
         return torch.from_numpy(x0), torch.from_numpy(valid.astype(np.float32))

@@ -16,7 +16,7 @@ from bdgf_qgis.styling import FileStyle
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import MODEL_FILTER, advanced, decimal, device, memory, second, spectral
+from .parameters import MODEL_FILTER, advanced, decimal, device, memory, resume, second, spectral
 
 RASTERS = ("OUTPUT", "CONFIDENCE", "PROBABILITIES", "QUALITY")
 
@@ -52,6 +52,7 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             device(),
             advanced(decimal("MIN_DATA", tr("Least share of bands with data"), 0.5, minimum=0.0, maximum=1.0)),
             memory(),
+            resume(),
             QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
         ):
             self.addParameter(parameter)
@@ -84,6 +85,7 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             "device": self.parameterAsString(parameters, "DEVICE", context),
             "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
             "memory_mb": self.memory_mb(parameters, context),
+            "resume": self.parameterAsBool(parameters, "RESUME", context),
         }
 
     def rasters_out(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:

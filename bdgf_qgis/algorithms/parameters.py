@@ -6,6 +6,7 @@ from typing import Any, Optional, Sequence
 
 from qgis.core import (
     QgsProcessingParameterBand,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterNumber,
@@ -55,6 +56,12 @@ def device() -> QgsProcessingParameterString:
 
 def memory() -> QgsProcessingParameterNumber:
     return advanced(integer("MEMORY", tr("Memory limit in MB (empty: automatic)"), None, minimum=256))
+
+
+def resume() -> QgsProcessingParameterBoolean:
+    return advanced(
+        QgsProcessingParameterBoolean("RESUME", tr("Go on where an interrupted run of the same job stood"), True)
+    )
 
 
 def integer(

@@ -17,6 +17,7 @@ from .parameters import (
     integer,
     memory,
     preset,
+    resume,
     second,
     seed,
     spectral,
@@ -72,6 +73,7 @@ class PretrainAlgorithm(base.BdgfAlgorithm):
             advanced(decimal("LOOKS", tr("Number of looks of the SAR raster"), 1.0, minimum=0.1, maximum=1000.0)),
             advanced(integer("STEPS", tr("Training steps (empty: as the preset says)"), None, minimum=1)),
             memory(),
+            resume(),
             QgsProcessingParameterFileDestination("OUTPUT", tr("Pretrained model"), MODEL_FILTER),
         ):
             self.addParameter(parameter)
@@ -90,6 +92,7 @@ class PretrainAlgorithm(base.BdgfAlgorithm):
             "looks": self.parameterAsDouble(parameters, "LOOKS", context),
             "steps": self.optional_number(parameters, "STEPS", context),
             "memory_mb": self.memory_mb(parameters, context),
+            "resume": self.parameterAsBool(parameters, "RESUME", context),
             "output": self.parameterAsFileOutput(parameters, "OUTPUT", context),
         }
 

@@ -17,7 +17,7 @@ from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import MODEL_FILTER, advanced, choice, device, integer, memory, preset, second, seed, spectral
+from .parameters import MODEL_FILTER, advanced, choice, device, integer, memory, preset, resume, second, seed, spectral
 
 VALIDATIONS = ("polygon", "random", "none")
 
@@ -73,6 +73,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
                 )
             ),
             memory(),
+            resume(),
             QgsProcessingParameterFileDestination("OUTPUT", tr("Classifier"), MODEL_FILTER),
             QgsProcessingParameterFileDestination(
                 "REPORT", tr("Accuracy report"), "HTML (*.html)", optional=True, createByDefault=True
@@ -112,6 +113,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             "minimum_pixels": self.parameterAsInt(parameters, "MINIMUM_PIXELS", context),
             "unlabelled": self.parameterAsBool(parameters, "UNLABELLED", context),
             "memory_mb": self.memory_mb(parameters, context),
+            "resume": self.parameterAsBool(parameters, "RESUME", context),
             "output": self.parameterAsFileOutput(parameters, "OUTPUT", context),
             "report": self.optional_file(parameters, "REPORT", context),
         }

@@ -119,3 +119,21 @@ def test_engine_in_another_python_keeps_its_own_gdal_data(engine, scene, monkeyp
     monkeypatch.setenv("GDAL_DRIVER_PATH", "/nowhere")
     start("", engine, scene)
     assert "GDAL_DRIVER_PATH" not in engine.environment
+
+
+def test_a_silent_or_idle_engine_is_told_of_once(monkeypatch):
+    from bdgf_qgis import feedback as module
+
+    told = Recorder()
+    events = module.EventFeedback(told)
+    events.heartbeat()
+    events.take({"event": "alive", "idle_s": 5.0})
+    assert not told.told
+    events.take({"event": "alive", "idle_s": module.IDLE_S + 1})
+    events.take({"event": "alive", "idle_s": module.IDLE_S + 11})
+    assert [kind for kind, _ in told.told] == ["warning"] and "no progress for minutes" in told.told[0][1]
+    events.take({"event": "progress", "fraction": 0.5, "eta_s": None})
+    monkeypatch.setattr(module, "SILENT_S", -1.0)
+    events.heartbeat()
+    events.heartbeat()
+    assert [kind for kind, _ in told.told] == ["warning"] * 2
