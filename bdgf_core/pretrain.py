@@ -101,12 +101,8 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
     if config.second is None:
         progress.message("One raster only: the model learns from it alone, without the parts that join two sensors.")
     second = config.second
-    job = fingerprint(config, config.spectral.path, second.path if second else None)
     with ExitStack() as ending:
         ending.enter_context(claim(output))
-        unfinished = ending.enter_context(
-            Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
-        )
         stack = ending.enter_context(open_stack(config.spectral, second, progress, second_kind=config.second_kind))
         sources = {"spectral": config.spectral, **({"second": second} if second else {})}
         sensors = measure_sensors(
@@ -118,6 +114,11 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
             shown = "components" if sensor.basis is not None and sensor.depth_bands < len(sensor.mean) else "bands"
             progress.message(f"{sensor.source} ({sensor.kind}): {sensor.depth_bands} {shown} enter the denoiser.")
         steps = config.steps or _steps(preset, process.stack, device)
+        # The device may be another one when it goes on, but not the number of steps, which the preset takes from it.
+        job = fingerprint(config, config.spectral.path, second.path if second else None, content=[str(steps).encode()])
+        unfinished = ending.enter_context(
+            Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
+        )
         state = unfinished.state("denoiser")
         saved = state.load()
         pool = PatchPool(

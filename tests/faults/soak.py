@@ -1,0 +1,105 @@
+"""Repeats the whole chain for as long as asked: memory must stay flat, and nothing be left over.
+
+    python tests/faults/soak.py [--minutes 60]
+
+Verbs run in this one process, every fifth chain in processes of their own, every seventh is canceled on the way and run
+again. Prints the resident memory as it goes, and fails where it grew, or where a file or a process is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import numpy as np  # noqa: E402
+from test_verbs import Chain, chain_of, run  # noqa: E402
+from tiny_scene import Events, TinyScene  # noqa: E402
+
+import bdgf_core.pretrain  # noqa: E402
+from bdgf_core.classify import classify  # noqa: E402
+from bdgf_core.errors import Canceled  # noqa: E402
+from bdgf_core.pretrain import pretrain  # noqa: E402
+from bdgf_core.train import train  # noqa: E402
+
+VERBS = {"pretrain": pretrain, "train": train, "classify": classify}
+_MOST_GROWTH_MB = 10.0  # between the second and the last quarter
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    minutes = parser.parse_args().minutes
+    bdgf_core.pretrain._RECALIBRATION_BATCHES = 2
+    with tempfile.TemporaryDirectory() as folder:
+        return soak(TinyScene(Path(folder)), minutes)
+
+
+def soak(scene: TinyScene, minutes: float) -> int:
+    chain = chain_of(scene, "soak")
+    outputs = [chain.pretrain.output, chain.train.output, chain.train.report, chain.classify.output]
+    outputs += [chain.classify.confidence, chain.classify.probabilities, chain.classify.quality]
+    outputs += [str(Path(path).with_suffix(".qml")) for path in outputs[3:5]]
+    before = {path.name for path in scene.folder.iterdir()}
+    temporary = set(os.listdir(tempfile.gettempdir()))
+    memory: list[float] = []
+    end = time.monotonic() + 60 * minutes
+    while time.monotonic() < end:
+        number = len(memory) + 1
+        if number % 5 == 0:
+            in_processes(chain)
+        else:
+            in_this_process(chain, interrupted=number % 7 == 0)
+        left = scene.leftovers(before) - {Path(path).name for path in outputs}
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        strays = {name for name in set(os.listdir(tempfile.gettempdir())) - temporary if "bdgf" in name.lower()}
+        if left or children or strays:
+            print(f"chain {number} left {sorted(left | strays)}, processes {children}")
+            return 1
+        for path in outputs:
+            Path(path).unlink(missing_ok=True)
+        memory.append(resident_mb())
+        if number % 20 == 1:
+            print(f"chain {number}: {memory[-1]:.0f} MB", flush=True)
+    quarter = max(1, len(memory) // 4)
+    growth = float(np.median(memory[-quarter:]) - np.median(memory[quarter : 2 * quarter]))
+    print(f"{len(memory)} chains; memory {min(memory):.0f} to {max(memory):.0f} MB, growth {growth:+.1f} MB")
+    return int(growth > _MOST_GROWTH_MB)
+
+
+def in_this_process(chain: Chain, *, interrupted: bool) -> None:
+    for name, verb in VERBS.items():
+        config = getattr(chain, name)
+        if interrupted:
+            asked = Events(20)
+            try:
+                run(verb, replace(config, checkpoint_s=0.0), asked)
+            except Canceled:
+                pass
+        run(verb, replace(config, checkpoint_s=0.0) if interrupted else config)
+
+
+def in_processes(chain: Chain) -> None:
+    for name in VERBS:
+        job = json.dumps(asdict(getattr(chain, name)), default=str).encode() + b"\n"
+        engine = [sys.executable, "-m", "bdgf_core", name, "--job", "-"]
+        subprocess.run(engine, input=job, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    sys.exit(main())
