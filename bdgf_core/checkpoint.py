@@ -13,7 +13,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Mapping, Optional
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterable, Mapping, Optional
 
 from .errors import InputError, ModelFileError
 from .files import check_writable, write_whole
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 EXTENSION = ".bdgf"
 KINDS = ("pretrained", "classifier")
 VERSION = 1
+_MAX_FILE = 512 * 2**20
 _MAX_HEADER = 64 * 2**20
+_MAX_VALUES = 8_000_000  # of JSON: each takes many times its text in memory
+_MAX_DEPTH = 32
 _MAX_TENSORS = 100_000
 _MAX_DIMENSIONS = 8
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -131,7 +134,7 @@ _WRONG_KIND = {
 
 
 def _open(path: Path) -> BinaryIO:
-    if not path.is_file():
+    if not os.path.isfile(path):  # False too for what cannot be asked for, such as too long a name
         raise ModelFileError(f"There is no model file {path}; please choose an existing one.")
     try:
         return path.open("rb")
@@ -141,6 +144,8 @@ def _open(path: Path) -> BinaryIO:
 
 def _read_header(path: Path, file: BinaryIO) -> Header:
     size = os.fstat(file.fileno()).st_size
+    if size > _MAX_FILE:
+        raise _damaged(path, f"it takes {size >> 20} MB, more than any model")
     length = int.from_bytes(file.read(8), "little")
     if size < 10 or length < 2 or length > min(_MAX_HEADER, size - 8):
         raise _damaged(path, "it does not begin like a model file, or is cut off")
@@ -219,7 +224,23 @@ def _strict_json(text: str) -> Any:
             raise ValueError("a key stands twice")
         return result
 
-    return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+    if sum(map(text.count, "[{,")) > _MAX_VALUES:
+        raise ValueError("it holds too many values")
+    value = json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+    if _is_deep(value):
+        raise ValueError("it is nested too deep")
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for outer in level if isinstance(outer, (dict, list)) for inner in _items(outer)]
+    return bool(level)
+
+
+def _items(outer: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return outer.values() if isinstance(outer, dict) else outer
 
 
 def _damaged(path: Path, why: str) -> ModelFileError:
