@@ -1,7 +1,7 @@
 """Model files (``.bdgf``): one safetensors file whose metadata says what it is and carries a JSON document.
 
-``__metadata__`` holds ``format`` "bdgf", ``version``, ``kind``, ``document`` (JSON text) and ``sha256`` of all bytes
-behind the header. A file is checked from its header before anything of the size that it claims is allocated. It holds
+``__metadata__`` holds ``format`` "bdgf", ``version``, ``kind``, ``document`` (JSON text), ``document_sha256`` of it, and
+``sha256`` of all bytes behind the header. A file is checked from its header before anything of the size that it claims is allocated. It holds
 no code, and reading the document alone needs no torch.
 """
 
@@ -62,6 +62,7 @@ def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping
     # cloned: safetensors refuses views that share memory
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"format": "bdgf", "version": str(VERSION), "kind": kind, "document": text}
+    metadata["document_sha256"] = _digest(text)
     _, body = _split(save(plain, metadata))
     data = save(plain, {**metadata, "sha256": hashlib.sha256(body).hexdigest()})
     head, _ = _split(data)
@@ -171,6 +172,9 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> tuple[str, Document
         raise _damaged(path, "its version is unknown")
     if metadata["kind"] not in KINDS:
         raise _damaged(path, "its kind is unknown")
+    # files without it, of before it was written, are taken as they are
+    if metadata.get("document_sha256", digest := _digest(metadata["document"])) != digest:
+        raise _damaged(path, "the checksum of its description does not match")
     try:
         document = _strict_json(metadata["document"])
     except (ValueError, RecursionError):
@@ -241,6 +245,10 @@ def _is_deep(value: Any) -> bool:
 
 def _items(outer: dict[str, Any] | list[Any]) -> Iterable[Any]:
     return outer.values() if isinstance(outer, dict) else outer
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _damaged(path: Path, why: str) -> ModelFileError:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from . import __version__
+from .accuracy import Accuracy
 from .device import choose_device
-from .errors import InputError
+from .errors import InputError, ModelFileError
 from .inputs import InputReader, NetworkInputs, tile_side
 from .memory import memory_bound, peak_memory_mb
 from .models import Classifier, load_classifier
@@ -74,18 +75,18 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         side = config.tile or tile_side(
             classifier.pretrained.process.stack.depth, memory_bytes=memory_bound(config.memory_mb)
         )
-        windows = list(tiles(grid.height, grid.width, side))
+        count = -(-grid.height // side) * -(-grid.width // side)
         writers = _Writers(config, classifier, stack.grid, inputs, outputs, str(device))
-        for i, window in enumerate(windows):
+        for i, window in enumerate(tiles(grid.height, grid.width, side)):
             seen = reader.read(window)
             enough = np.all([share >= max(config.min_data, 1e-6) for share in seen.data_share.values()], 0)
             found = _probabilities(classifier, reader, seen, enough, progress) if enough.any() else None
             writers.write(window, seen, enough, found)
             mapped += int(enough.sum())
-            if i == 0 and len(windows) > 1:
-                ahead = (time.monotonic() - started) * (len(windows) - 1)
-                progress.message(f"{len(windows)} tiles of {side} pixels; about {ahead:.0f} s to go.")
-            progress.update(0.99 * (i + 1) / len(windows))
+            if i == 0 and count > 1:
+                ahead = (time.monotonic() - started) * (count - 1)
+                progress.message(f"{count} tiles of {side} pixels; about {ahead:.0f} s to go.")
+            progress.update(0.99 * (i + 1) / count)
         if not mapped:
             raise InputError("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
         progress.update(1.0)  # the last chance to stop: the files appear as the block ends
@@ -107,6 +108,8 @@ def _probabilities(
             seen.spectral, seen.second, seen.diffusion, batch=batch, on_batch=progress.check_canceled
         )
     probabilities: np.ndarray[Any, np.dtype[np.float32]] = found.float().cpu().numpy()
+    if not np.isfinite(probabilities[:, enough]).all():
+        raise ModelFileError("The classifier gives no numbers for these rasters; its weights are damaged, train it anew.")
     probabilities[:, ~enough] = np.nan
     return probabilities
 
@@ -127,8 +130,9 @@ class _Writers:
             "BDGF_CLASSIFIER": str(config.classifier), "BDGF_TRAINING": classifier.document.get("created_with", ""),
         }  # fmt: skip
         accuracy = classifier.document.get("accuracy")
-        if accuracy:
-            tags["BDGF_OVERALL_ACCURACY"] = f"{accuracy['overall_accuracy']:.4f} ({accuracy['protocol']} validation)"
+        overall = Accuracy.from_json(accuracy).overall if accuracy else None
+        if accuracy and overall is not None:
+            tags["BDGF_OVERALL_ACCURACY"] = f"{overall:.4f} ({accuracy.get('protocol')} validation)"
 
         def create(path: Optional[str], **how: Any) -> Optional[RasterWriter]:
             return outputs.enter_context(create_raster(path, grid, tags=tags, inputs=inputs, **how)) if path else None

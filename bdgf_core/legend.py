@@ -21,6 +21,8 @@ class LandCoverClass:
     color: str
 
     def __post_init__(self) -> None:
+        if type(self.value) is not int or not all(type(t) is str for t in (self.label, self.name, self.color)):
+            raise InputError(f"A class has a whole number and texts, not {self.value!r}, {self.label!r}, {self.name!r}.")
         if not 0 <= self.value <= 65534:
             raise InputError(f"Class value {self.value} does not fit a class raster; use 0 to 65534.")
         if not re.fullmatch(r"#[0-9a-f]{6}", self.color):
@@ -59,7 +61,7 @@ class Legend:
     @classmethod
     def from_json(cls, items: Sequence[dict[str, Any]]) -> Legend:
         return cls(
-            tuple(LandCoverClass(int(i["value"]), str(i["label"]), str(i["name"]), str(i["color"])) for i in items)
+            tuple(LandCoverClass(i["value"], i["label"], i["name"], i["color"]) for i in items)
         )
 
 

@@ -80,8 +80,9 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
             or config.second != expected.get("second", 0)
         ):
             raise ValueError("its parts do not fit each other")
-        if model.document.get("accuracy") is not None:
-            Accuracy.from_json(model.document["accuracy"])
+        found = model.document.get("accuracy")
+        if found is not None and len(Accuracy.from_json(found).confusion) != len(legend):
+            raise ValueError("its accuracy is that of other classes")
         network = _filled(lambda: GroupNetwork(config), _under("network.", model.tensors))
         scale = _scale(_under("scale.", model.tensors), feature_channels(pretrained.process.stack.depth), config)
         return Classifier(model.document, pretrained, network, scale, legend)

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from .errors import Canceled
+from .errors import Canceled, one_line
 
 Event = dict[str, Any]
 
@@ -57,10 +57,10 @@ class Progress:
             self._emit({"event": "progress", "fraction": round(overall, 5), "eta_s": eta and round(eta, 1)})
 
     def message(self, text: str) -> None:
-        self._emit({"event": "message", "text": text})
+        self._emit({"event": "message", "text": one_line(text)})
 
     def warning(self, text: str) -> None:
-        self._emit({"event": "warning", "text": text})
+        self._emit({"event": "warning", "text": one_line(text)})
 
     def check_canceled(self) -> None:
         if self._canceled():

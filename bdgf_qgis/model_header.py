@@ -13,6 +13,7 @@ from qgis.core import QgsProcessingException
 from .translation import tr
 
 _LARGEST_HEADER = 64 * 2**20
+_MOST_VALUES = 8_000_000  # of JSON: each takes many times its text in memory
 _KINDS = ("pretrained", "classifier")
 
 
@@ -39,7 +40,10 @@ def read(path: str) -> ModelHeader:
             (size,) = struct.unpack("<Q", file.read(8))
             if size > _LARGEST_HEADER:
                 raise ValueError
-            metadata = json.loads(file.read(size).decode("utf-8"))["__metadata__"]
+            text = file.read(size).decode("utf-8")
+        if sum(map(text.count, "[{,")) > _MOST_VALUES:
+            raise ValueError
+        metadata = json.loads(text)["__metadata__"]
         document = json.loads(metadata["document"])
         if metadata["format"] != "bdgf" or metadata["kind"] not in _KINDS:
             raise ValueError

@@ -23,6 +23,7 @@ from .transformer import GuidedTransformer
 
 EMBEDDING = 64
 PATCH = 9
+_MOST_CHANNELS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,9 @@ class GroupConfig:
             value = getattr(self, field.name)
             if type(value).__name__ != field.type and not (field.type == "float" and type(value) is int):
                 raise ValueError(f"{field.name} is {value!r}, no {field.type}")
-        widths = {"spectral": self.spectral, "diffusion": self.diffusion, "classes": self.classes}
-        for name, width in (*widths.items(), ("second", self.second + 1)):
-            if width < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, too few")
+        for name, least in (("spectral", 1), ("second", 0), ("diffusion", 1), ("classes", 1)):
+            if not least <= getattr(self, name) <= _MOST_CHANNELS:
+                raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
         if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, PATCH):
             raise ValueError(f"guidance of {self.guidance_kernel}, attention of {self.attention_cells} positions a side")
         if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):

@@ -164,8 +164,9 @@ class Sensor:
     def from_json(cls, document: dict[str, Any]) -> Sensor:
         fields = dict(document)
         fields["bands"] = tuple(SensorBand(**band) for band in fields["bands"])
-        for name in ("mean", "std", "basis", "component_std", "low", "high"):
-            fields[name] = None if fields[name] is None else np.array(fields[name], np.float32)
+        with np.errstate(over="ignore"):  # what is infinite then is refused below
+            for name in ("mean", "std", "basis", "component_std", "low", "high"):
+                fields[name] = None if fields[name] is None else np.array(fields[name], np.float32)
         sensor = cls(**fields)
         sensor._check()
         return sensor
