@@ -11,9 +11,10 @@ import hashlib
 import json
 import math
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Iterable, Mapping, Optional
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterable, Iterator, Mapping, Optional
 
 from .errors import InputError, ModelFileError
 from .files import check_writable, write_whole
@@ -134,11 +135,13 @@ _WRONG_KIND = {
 }
 
 
-def _open(path: Path) -> BinaryIO:
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
     if not os.path.isfile(path):  # False too for what cannot be asked for, such as too long a name
         raise ModelFileError(f"There is no model file {path}; please choose an existing one.")
     try:
-        return path.open("rb")
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise ModelFileError(f"The model file {path} cannot be read ({error.strerror}).") from None
 
