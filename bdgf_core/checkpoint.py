@@ -1,8 +1,8 @@
 """Model files (``.bdgf``): one safetensors file whose metadata says what it is and carries a JSON document.
 
-``__metadata__`` holds ``format`` "bdgf", ``version``, ``kind``, ``document`` (JSON text), ``document_sha256`` of it, and
-``sha256`` of all bytes behind the header. A file is checked from its header before anything of the size that it claims is allocated. It holds
-no code, and reading the document alone needs no torch.
+``__metadata__`` holds ``format`` "bdgf", ``version``, ``kind``, ``document`` (JSON text), ``document_sha256`` of it,
+and ``sha256`` of all bytes behind the header. A file is checked from its header before anything of the size that it
+claims is allocated. It holds no code, and reading the document alone needs no torch.
 """
 
 from __future__ import annotations

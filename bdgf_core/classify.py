@@ -109,7 +109,7 @@ def _probabilities(
         )
     probabilities: np.ndarray[Any, np.dtype[np.float32]] = found.float().cpu().numpy()
     if not np.isfinite(probabilities[:, enough]).all():
-        raise ModelFileError("The classifier gives no numbers for these rasters; its weights are damaged, train it anew.")
+        raise ModelFileError("The classifier gives no numbers for these rasters; please train it anew.")
     probabilities[:, ~enough] = np.nan
     return probabilities
 

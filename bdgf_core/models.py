@@ -116,7 +116,7 @@ def _pretrained(document: dict[str, Any], tensors: Tensors) -> Pretrained:
 
 def _scale(tensors: Tensors, channels: int, config: GroupConfig) -> FeatureScale:
     basis = tensors.get("basis")
-    shapes = {"mean": (channels,), "std": (channels,)}
+    shapes: dict[str, tuple[int, ...]] = {"mean": (channels,), "std": (channels,)}
     if basis is not None:
         shapes["basis"] = (config.diffusion, channels)
     elif config.diffusion != channels:

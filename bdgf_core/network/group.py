@@ -63,7 +63,7 @@ class GroupConfig:
             if not least <= getattr(self, name) <= _MOST_CHANNELS:
                 raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
         if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, PATCH):
-            raise ValueError(f"guidance of {self.guidance_kernel}, attention of {self.attention_cells} positions a side")
+            raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
         if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):
             raise ValueError(f"label smoothing {self.label_smoothing} or dropout {self.dropout} is no share")
         if not self.branches:

@@ -84,7 +84,8 @@ class Sensor:
         bands = tuple(SensorBand(b.number, b.name, b.wavelength_nm, ok) for b, ok in zip(bands, alive))
         values = values[np.array(alive)]
         mean = np.nanmean(values, 1, dtype=np.float64).astype(np.float32)
-        std = np.nanstd(values, 1, dtype=np.float64).astype(np.float32)
+        # band by band, and not by dtype=, which squares in float32 all the same
+        std = np.array([np.nanstd(band.astype(np.float64)) for band in values], np.float32)
         is_sar = kind in SAR_KINDS
         depth_bands = len(values) if is_sar else min(len(values), depth_limit)
         channels = min(len(values), NETWORK_CHANNELS)
@@ -180,7 +181,7 @@ class Sensor:
             raise ValueError("a sensor's bands are counted wrongly")
         if {type(depth), type(channels)} != {int} or not 1 <= depth <= used or channels != min(used, NETWORK_CHANNELS):
             raise ValueError("a sensor's channels do not fit its bands")
-        shapes = {"mean": (used,), "std": (used,), "low": (depth,), "high": (depth,)}
+        shapes: dict[str, tuple[int, ...]] = {"mean": (used,), "std": (used,), "low": (depth,), "high": (depth,)}
         if used > min(depth, channels):
             shapes.update(basis=(max(depth, channels), used), component_std=(max(depth, channels),))
         for name in ("mean", "std", "low", "high", "basis", "component_std"):

@@ -11,7 +11,7 @@ from typing import Iterator
 
 from tiny_scene import TinyScene
 
-from bdgf_core.errors import BdgfError, Canceled
+from bdgf_core.errors import BdgfError
 
 LOG = open("/tmp/hostile.log", "a")
 PATIENCE_S = 10.0  # for one case, however slow the machine
@@ -30,13 +30,12 @@ class Tally:
     def case(self, name: str, well: str = "right result") -> Iterator[None]:
         began = time.perf_counter()
         try:
-            yield
-            outcome = well
-        except Canceled:
-            raise
-        except BdgfError as error:
-            check_sentence(str(error))
-            outcome = "refused in a sentence"
+            try:
+                yield
+                outcome = well
+            except BdgfError as error:
+                check_sentence(str(error))
+                outcome = "refused in a sentence"
         except AssertionError as error:
             outcome = "WRONG"
             self.failures.append(f"{name}: {str(error)[:300]}")
@@ -59,7 +58,7 @@ def check_sentence(text: str) -> None:
     """One line for people, that no trace of the inside shows through."""
     assert text and len(text) < 10_000 and text.rstrip().endswith((".", "…")) or ":" in text, text
     assert all(character >= " " for character in text), text
-    for trace in ("Traceback", "0x7f", "allocate", " object at "):
+    for trace in ("Traceback", "DefaultCPUAllocator", " object at 0x"):
         assert trace not in text, text
 
 
