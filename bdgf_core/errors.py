@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+_LONGEST = 5000  # characters of a sentence: names may be of any length
+
 
 class BdgfError(Exception):
     """An expected failure. Its text is shown to the user as it stands."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
+        text = one_line(text)
+        super().__init__(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
 class InputError(BdgfError):

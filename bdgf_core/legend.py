@@ -62,9 +62,7 @@ class Legend:
 
     @classmethod
     def from_json(cls, items: Sequence[dict[str, Any]]) -> Legend:
-        return cls(
-            tuple(LandCoverClass(i["value"], i["label"], i["name"], i["color"]) for i in items)
-        )
+        return cls(tuple(LandCoverClass(i["value"], i["label"], i["name"], i["color"]) for i in items))
 
 
 _WORDS = (  # the colours people expect, by words in the class name; first match wins

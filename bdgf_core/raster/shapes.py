@@ -27,7 +27,7 @@ def parts_of(geometry: ogr.Geometry) -> tuple[list[ogr.Geometry], list[ogr.Geome
     if kind == ogr.wkbPoint:
         return [], [geometry], 0
     if kind in (ogr.wkbPolygon, ogr.wkbTriangle):
-        return _valid_polygons(geometry), [], 0
+        return _valid_polygons(ogr.ForceToPolygon(geometry)), [], 0  # GDAL burns no triangles
     polygons: list[ogr.Geometry] = []
     points: list[ogr.Geometry] = []
     others = int(kind in (ogr.wkbLineString, ogr.wkbLinearRing))

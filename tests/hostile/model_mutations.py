@@ -12,8 +12,33 @@ Pieces = tuple[bytes, ...]  # of a file, not joined: most of it are its tensors
 Case = tuple[str, Pieces]
 Document = dict[str, Any]
 
-TEXTS = ("", "x", "<script>alert(1)</script>", "1" * 5000, "\x00\x1b[31m\n", "\u202etxt.exe", "\ud800", "../../etc/passwd")
-ODD: tuple[Any, ...] = (None, True, -1, 0, 2.5, 10**9, 10**30, -(10**30), 1e308, [], {}, [[]], {"a": 1}, [1, 2], *TEXTS[:4])
+TEXTS = (
+    "",
+    "x",
+    "<script>alert(1)</script>",
+    "1" * 5000,
+    "\x00\x1b[31m\n",
+    "\u202etxt.exe",
+    "\ud800",
+    "../../etc/passwd",
+)
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    2.5,
+    10**9,
+    10**30,
+    -(10**30),
+    1e308,
+    [],
+    {},
+    [[]],
+    {"a": 1},
+    [1, 2],
+    *TEXTS[:4],
+)
 
 
 class ModelFile:
@@ -81,7 +106,25 @@ def flips(file: ModelFile, rng: random.Random) -> Iterator[Case]:
 
 def lengths(file: ModelFile, rng: random.Random) -> Iterator[Case]:
     size = len(file.data)
-    lies = (0, 1, 2, 7, 8, 255, 2**16, 2**26, 2**26 + 1, 2**31 - 1, 2**31, 2**32, 2**40, 2**63 - 1, 2**63, 2**64 - 1, 2**64 - 8)
+    lies = (
+        0,
+        1,
+        2,
+        7,
+        8,
+        255,
+        2**16,
+        2**26,
+        2**26 + 1,
+        2**31 - 1,
+        2**31,
+        2**32,
+        2**40,
+        2**63 - 1,
+        2**63,
+        2**64 - 1,
+        2**64 - 8,
+    )
     near = (-9, -8, -1, 1, 8, 9, 64)
     for length in (*lies, *(file.length + i for i in near), size, size - 8, size - 9, size + 1):
         yield f"header of {length} bytes", file.with_raw(file.data[8 : file.start], length=length)
@@ -108,7 +151,8 @@ def structures(file: ModelFile, rng: random.Random) -> Iterator[Case]:
         "a key twice": '{"__metadata__": {},' + text[1:], "NaN": text[:-1] + ',"a":NaN}',
         "Infinity": text[:-1] + ',"a":-Infinity}', "a float out of range": text[:-1] + ',"a":1e999}',
         "a whole number of 5000 digits": text[:-1] + ',"a":' + "9" * 5000 + "}",
-        "a whole number of 4000 digits": text[:-1] + ',"a":' + "9" * 4000 + "}", "a lone surrogate": text[:-1] + ',"\\ud800":1}',
+        "a whole number of 4000 digits": text[:-1] + ',"a":' + "9" * 4000 + "}",
+        "a lone surrogate": text[:-1] + ',"\\ud800":1}',
         "no metadata": json.dumps(file.header), "only metadata": json.dumps({"__metadata__": file.metadata}),
         "10 million lists": text[:-1] + ',"a":[' + "[]," * 10_000_000 + "[]]}",
     }.items():  # fmt: skip
@@ -118,7 +162,8 @@ def structures(file: ModelFile, rng: random.Random) -> Iterator[Case]:
         "a list": "[]", "null": "null", "a number": "1e3", "a text": '"x"', "nothing": "", "cut": document[:-10],
         "NaN": document[:-1] + ',"a":NaN}', "Infinity": document[:-1] + ',"a":Infinity}',
         "1e999": document[:-1] + ',"a":1e999}', "-1e999": document[:-1] + ',"a":[-1e999]}',
-        "a key twice": document[:-1] + ',"sensors":{}}', "deep": document[:-1] + ',"a":' + "[" * 50_000 + "]" * 50_000 + "}",
+        "a key twice": document[:-1] + ',"sensors":{}}',
+        "deep": document[:-1] + ',"a":' + "[" * 50_000 + "]" * 50_000 + "}",
         "somewhat deep": document[:-1] + ',"a":' + "[" * 500 + "]" * 500 + "}", "twice": document * 2, "empty": "{}",
     }.items():  # fmt: skip
         yield f"document: {name}", file.with_text(value)
@@ -136,8 +181,12 @@ def tensors(file: ModelFile, rng: random.Random) -> Iterator[Case]:
     for name in rng.sample(names, 6):
         entry = file.header[name]
         low, high = entry["data_offsets"]
-        changes: list[dict[str, Any]] = [{"dtype": d} for d in ("F64", "F16", "I32", "I64", "U8", "F8_E4M3", "", None, 7)]
-        changes += [{"shape": s} for s in ([], [0], [-1], [2**62, 4], [2**63], [10**30], [1.0], ["1"], [True], "1", None)]
+        changes: list[dict[str, Any]] = [
+            {"dtype": d} for d in ("F64", "F16", "I32", "I64", "U8", "F8_E4M3", "", None, 7)
+        ]
+        changes += [
+            {"shape": s} for s in ([], [0], [-1], [2**62, 4], [2**63], [10**30], [1.0], ["1"], [True], "1", None)
+        ]
         changes += [{"shape": [2**24, 2**24]}, {"shape": [*entry["shape"], 1]}, {"shape": entry["shape"] + [1] * 20}]
         changes += [{"shape": [1, *entry["shape"]]}, {"shape": entry["shape"][::-1] + [1]}]
         for span in ((low + 4, high + 4), (low - 4, high), (high, low), (-4, 0), (0, 2**63), (low, high + 1), (0.5, 1)):
@@ -147,11 +196,27 @@ def tensors(file: ModelFile, rng: random.Random) -> Iterator[Case]:
         for change in changes:
             told = {key: str(value)[:40] for key, value in change.items()}
             yield f"{name}: {told}", file.with_entries({**file.header, name: {**entry, **change}})
-    a, b = (max(names, key=lambda n, i=i: _size(file, n) - i * (n == max(names, key=lambda m: _size(file, m)))) for i in (0, 10**12))
+    a, b = (
+        max(names, key=lambda n, i=i: _size(file, n) - i * (n == max(names, key=lambda m: _size(file, m))))
+        for i in (0, 10**12)
+    )
     yield "a tensor lies on another", file.with_entries({**file.header, a: file.header[b]})
-    yield "a name too many", file.with_entries({**file.header, "stray": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}})
+    yield (
+        "a name too many",
+        file.with_entries({**file.header, "stray": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}),
+    )
     first = next(iter(file.header))
-    for new in ("", "x" * 70_000, "../../x", "\x00", "network." + first, first.upper(), "\u202e", "__class__", "denoiser."):
+    for new in (
+        "",
+        "x" * 70_000,
+        "../../x",
+        "\x00",
+        "network." + first,
+        first.upper(),
+        "\u202e",
+        "__class__",
+        "denoiser.",
+    ):
         entries = {new if name == first else name: entry for name, entry in file.header.items()}
         yield f"{first} is called {new[:20]!r}", file.with_entries(entries)
     last = max(names, key=lambda name: file.header[name]["data_offsets"][1])
@@ -196,14 +261,21 @@ def _paths(document: Document) -> Iterator[tuple[Union[str, int], ...]]:
         base = ("pretrained",)
         yield base
         yield from (("legend",), ("legend", 0), ("legend", 1, "value"), ("legend", 0, "label"), ("legend", 0, "name"))
-        yield from (("legend", 0, "color"), ("method",), ("method", "network"), ("accuracy",), ("accuracy", "confusion"))
+        yield from (
+            ("legend", 0, "color"),
+            ("method",),
+            ("method", "network"),
+            ("accuracy",),
+            ("accuracy", "confusion"),
+        )
         yield from (("accuracy", "confusion", 0), ("accuracy", "overall_accuracy"), ("accuracy", "protocol"))
         yield from (("created_with",), ("class_counts",), ("training",), ("sensors",))
         yield from (("method", "network", name) for name in document["method"]["network"])
     yield from ((*base, *path) for path in (
         ("method",), ("method", "looks"), ("method", "steps"), ("method", "timestep"), ("method", "stack"),
         ("method", "stack", "spectral"), ("method", "stack", "second"), ("method", "stack", "speckle"),
-        ("training",), ("training", "seed"), ("training", "losses"), ("sensors",), ("sensors", "spectral"), ("sensors", "second"),
+        ("training",), ("training", "seed"), ("training", "losses"), ("sensors",), ("sensors", "spectral"),
+        ("sensors", "second"),
     ))  # fmt: skip
     for sensor in ("spectral", "second"):
         for name in document[base[0]]["sensors"][sensor] if base else document["sensors"][sensor]:
@@ -224,20 +296,23 @@ _CHANGES: dict[str, Change] = {
     ),
     "a kernel of a million": lambda p, c: c["method"]["network"].update(guidance_kernel=10**6 + 1),
     "no cells": lambda p, c: c["method"]["network"].update(attention_cells=0),
-    "no branch": lambda p, c: c["method"]["network"].update(cnn=False, transformer=False, mamba=False, statistics=False),
+    "no branch": lambda p,
+    c: c["method"]["network"].update(cnn=False, transformer=False, mamba=False, statistics=False),
     "an unknown switch": lambda p, c: c["method"]["network"].update(exec="import os"),
     "a billion bands on the depth axis": lambda p, c: p["method"]["stack"].update(second=10**9),
     "negative bands": lambda p, c: p["sensors"]["spectral"].update(depth_bands=-6),
     "a billion channels": lambda p, c: p["sensors"]["spectral"].update(channels=10**9),
     "no band in use": lambda p, c: [b.update(used=False) for b in p["sensors"]["spectral"]["bands"]],
     "all bands the same": lambda p, c: [b.update(number=1) for b in p["sensors"]["spectral"]["bands"]],
-    "a hundred thousand bands": lambda p, c: p["sensors"]["spectral"].update(bands=p["sensors"]["spectral"]["bands"] * 16_667),
+    "a hundred thousand bands": lambda p,
+    c: p["sensors"]["spectral"].update(bands=p["sensors"]["spectral"]["bands"] * 16_667),
     "means of null": lambda p, c: p["sensors"]["spectral"].update(mean=[None] * 6),
     "means of texts": lambda p, c: p["sensors"]["spectral"].update(mean=["nan"] * 6),
     "means out of range": lambda p, c: p["sensors"]["spectral"].update(mean=[1e39] * 6),
     "deviations of zero and less": lambda p, c: p["sensors"]["second"].update(std=[-1.0, 0.0]),
     "low above high": lambda p, c: p["sensors"]["second"].update(low=[1.0, 1.0], high=[0.0, 0.0]),
-    "a basis of another shape": lambda p, c: p["sensors"]["spectral"].update(basis=[[1.0] * 6] * 3, component_std=[1.0] * 3),
+    "a basis of another shape": lambda p,
+    c: p["sensors"]["spectral"].update(basis=[[1.0] * 6] * 3, component_std=[1.0] * 3),
     "a ragged basis": lambda p, c: p["sensors"]["spectral"].update(basis=[[1.0], [1.0, 2.0]]),
     "a third sensor": lambda p, c: p["sensors"].update(third=p["sensors"]["second"]),
     "sensors changed about": lambda p, c: p["sensors"].update(

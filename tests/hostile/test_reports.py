@@ -21,13 +21,19 @@ from bdgf_core.report import model_report, training_report
 HOSTILE = (
     "<script>alert(1)</script>", "</td></table><script src=//x.example/a.js></script>", "<img src=x onerror=alert(1)>",
     "\"><svg onload=alert(1)>", "' onmouseover='alert(1)", "javascript:alert(1)", "<a href='javascript:alert(1)'>x</a>",
-    "</style><script>alert(1)</script>", "</title><script>alert(1)</script>", "<!--", "--><b>", "]]>", "&lt;script&gt;", "&#60;script&#62;",
-    "<iframe srcdoc='<script>alert(1)</script>'>", "<base href=//x.example/>", "<meta http-equiv=refresh content='0;url=//x.example'>",
-    "{0}{folds}{gap}%s", "${alert(1)}", "<style>*{display:none}</style>", "expression(alert(1))", "url(//x.example)", "\u202e<b>",
-    "+ADw-script+AD4-", "\x00<script>", "<scr\x00ipt>alert(1)</scr\x00ipt>", "\ud800<b>", "a\nb\r\n<b>", "<b>" * 1000, "C:\\<b>\\x.tif",
+    "</style><script>alert(1)</script>", "</title><script>alert(1)</script>", "<!--", "--><b>", "]]>",
+    "&lt;script&gt;", "&#60;script&#62;",
+    "<iframe srcdoc='<script>alert(1)</script>'>", "<base href=//x.example/>",
+    "<meta http-equiv=refresh content='0;url=//x.example'>",
+    "{0}{folds}{gap}%s", "${alert(1)}", "<style>*{display:none}</style>", "expression(alert(1))", "url(//x.example)",
+    "\u202e<b>",
+    "+ADw-script+AD4-", "\x00<script>", "<scr\x00ipt>alert(1)</scr\x00ipt>", "\ud800<b>", "a\nb\r\n<b>", "<b>" * 1000,
+    "C:\\<b>\\x.tif",
 )  # fmt: skip
-QUIET = {"html", "head", "meta", "title", "style", "body", "main", "header", "section", "h1", "h2", "h3", "p", "div", "dl", "dd",
-         "dt", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "span", "details", "summary", "svg", "line", "rect",
+QUIET = {"html", "head", "meta", "title", "style", "body", "main", "header", "section", "h1", "h2", "h3", "p", "div",
+         "dl", "dd",
+         "dt", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "span", "details", "summary", "svg", "line",
+         "rect",
          "text", "polyline"}  # fmt: skip
 
 
@@ -90,7 +96,9 @@ def test_every_text_of_a_report_is_text(document: dict[str, Any], poison: str) -
         "training": lambda: training_report(bad, warnings=[poison]),
         "classifier": lambda: model_report("classifier", bad, parameters={poison: 3}),
         "pretrained": lambda: model_report("pretrained", bad["pretrained"], parameters={poison: 3}),
-        "protocol": lambda: training_report({**bad, "accuracy": {**bad["accuracy"], "protocol": poison, "gap": poison}}),
+        "protocol": lambda: training_report(
+            {**bad, "accuracy": {**bad["accuracy"], "protocol": poison, "gap": poison}}
+        ),
     }
     for name, make in pages.items():
         with tally.case(f"{name}, {poison[:20]!r}"):
@@ -99,7 +107,9 @@ def test_every_text_of_a_report_is_text(document: dict[str, Any], poison: str) -
     tally.check()
 
 
-@pytest.mark.parametrize("place", ["class_counts", "folds", "gap", "number", "wavelength_nm", "seconds", "created_with"])
+@pytest.mark.parametrize(
+    "place", ["class_counts", "folds", "gap", "number", "wavelength_nm", "seconds", "created_with"]
+)
 def test_values_of_another_type_are_text_too(document: dict[str, Any], place: str) -> None:
     """Where a number belongs a document may hold a text, a list or an object with texts."""
     tally = Tally("reports")
@@ -116,7 +126,18 @@ def test_values_of_another_type_are_text_too(document: dict[str, Any], place: st
 
 def test_a_colour_cannot_leave_its_place(document: dict[str, Any]) -> None:
     tally = Tally("reports")
-    for color in ("red", "#12345", "#1234567", '#000000"><script>', "#000000;background:url(//x)", "#GGGGGG", "#000000\n", 7, None, ["#000000"]):
+    for color in (
+        "red",
+        "#12345",
+        "#1234567",
+        '#000000"><script>',
+        "#000000;background:url(//x)",
+        "#GGGGGG",
+        "#000000\n",
+        7,
+        None,
+        ["#000000"],
+    ):
         bad = json.loads(json.dumps(document))
         bad["legend"][0]["color"] = color
         with tally.case(f"colour {color!r}"):
