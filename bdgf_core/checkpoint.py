@@ -175,7 +175,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> tuple[str, Document
         raise _damaged(path, "its version is unknown")
     if metadata["kind"] not in KINDS:
         raise _damaged(path, "its kind is unknown")
-    # files without it, of before it was written, are taken as they are
+    # it may be absent; a file without it is taken as it is
     if metadata.get("document_sha256", digest := _digest(metadata["document"])) != digest:
         raise _damaged(path, "the checksum of its description does not match")
     try:

@@ -24,6 +24,7 @@ class Tally:
         self.kind = kind
         self.patience_s = patience_s  # for one case, however slow the machine
         self.failures: list[str] = []
+        self.cases = 0
 
     @contextmanager
     def case(self, name: str, well: str = "right result") -> Iterator[None]:
@@ -42,13 +43,15 @@ class Tally:
             outcome = "TRACEBACK"
             self.failures.append(f"{name}: {type(error).__name__}: {str(error)[:300]}")
         spent = time.perf_counter() - began
+        self.cases += 1
         counts[self.kind][outcome] += 1
         slowest[self.kind] = max(slowest.get(self.kind, (0.0, "")), (spent, name))
         if spent > self.patience_s:
             self.failures.append(f"{name}: took {spent:.0f} s")
 
-    def check(self) -> None:
+    def check(self, least: int = 1) -> None:
         shown = "\n".join(self.failures[:40])
+        assert self.cases >= least, f"{self.cases} cases only"
         assert not self.failures, f"{len(self.failures)} cases went wrong:\n{shown}"
 
 

@@ -113,6 +113,15 @@ def run(file: ModelFile, folder: Path, kind: str, family: str, *, rest: bool) ->
     tally.check()
 
 
+def test_there_are_many_and_no_two_are_the_same(files: dict[str, ModelFile]) -> None:
+    known = set()
+    for kind, file in files.items():
+        for family in ("truncations", "lengths", "structures", "tensors"):
+            for _, pieces in FAMILIES[family](file, random.Random(family)):
+                known.add((kind, *(None if piece is file.body else hash(piece) for piece in pieces)))
+    assert len(known) >= 800
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("family", [family for family, every in EVERY.items() if every > 1])

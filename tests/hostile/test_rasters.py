@@ -96,7 +96,7 @@ def test_types_and_contents(tmp_path: Path, rng: np.random.Generator) -> None:
             found = look(path)
             assert not dtype.startswith("complex"), "complex numbers were read"
             agree(found["spectral"], expected(array, content.nodata))
-    tally.check()
+    tally.check(110)
 
 
 def test_sizes_and_band_counts(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -109,7 +109,7 @@ def test_sizes_and_band_counts(tmp_path: Path, rng: np.random.Generator) -> None
             found = look(path)
             agree(found["spectral"], array[:, :64, :64])
             assert height * width > 1, "one pixel does not vary"
-    tally.check()
+    tally.check(40)
 
 
 def test_places(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -123,14 +123,14 @@ def test_places(tmp_path: Path, rng: np.random.Generator) -> None:
             found = look(path, other)
             agree(found["spectral"], array)
             agree(found["second"], array[::-1])
-    tally.check()
+    tally.check(80)
 
 
 def test_pairs_of_crs(tmp_path: Path, rng: np.random.Generator) -> None:
     tally = Tally("rasters")
     array = rng.normal(100, 20, (2, HEIGHT, WIDTH)).astype(np.float32)
     places = {"degrees": GEOTRANSFORMS["degrees"], "the Moon": GEOTRANSFORMS["degrees"]}
-    for one, other in itertools.product(CRSS, repeat=2):
+    for one, other in list(itertools.product(CRSS, repeat=2))[::3]:  # 13 CRS: no row or column is left out
         first = write(tmp_path / "a.tif", array, places.get(one, NORTH_UP), CRSS[one])
         then = write(tmp_path / "b.tif", array + 1, places.get(other, NORTH_UP), CRSS[other])
         with tally.case(f"{one} with {other}"):
@@ -138,7 +138,7 @@ def test_pairs_of_crs(tmp_path: Path, rng: np.random.Generator) -> None:
             agree(found["spectral"], array)
             if one == other:
                 agree(found["second"], array + 1)
-    tally.check()
+    tally.check(50)
 
 
 def orientations(array: np.ndarray) -> Iterator[tuple[str, np.ndarray, tuple[float, ...]]]:
@@ -254,7 +254,7 @@ def test_damaged_files(tmp_path: Path, rng: np.random.Generator, capfd: pytest.C
         with tally.case(name, "read, as far as it goes"):
             look(path)
         (tmp_path / "damaged.tif.aux.xml").unlink(missing_ok=True)
-    tally.check()
+    tally.check(70)
 
 
 def odd_files(folder: Path, rng: np.random.Generator) -> Iterator[tuple[str, Path]]:
@@ -331,7 +331,7 @@ def test_odd_files(tmp_path: Path, rng: np.random.Generator, capfd: pytest.Captu
     for name, path in odd_files(tmp_path, rng):
         with tally.case(name, "read, as far as it goes"):
             look(path)
-    tally.check()
+    tally.check(50)
 
 
 def _alpha(dataset: gdal.Dataset) -> None:

@@ -173,3 +173,26 @@ def test_lines_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
     console.emit({"event": "result", "classes": [{"name": name, "label": name}], "output": name})
     shown = capsys.readouterr().out
     assert "\x1b" not in shown and "\x07" not in shown and not re.search(r"^Error", shown, re.M)
+
+
+def test_what_qgis_shows_as_html_escapes_names() -> None:
+    """The log of an algorithm is HTML; its help is, too, and holds no name."""
+    core = pytest.importorskip("qgis.core")
+    from bdgf_qgis.algorithms.classify import ClassifyAlgorithm
+    from bdgf_qgis.algorithms.modelinfo import ModelInfoAlgorithm
+    from bdgf_qgis.algorithms.pretrain import PretrainAlgorithm
+    from bdgf_qgis.algorithms.train import TrainAlgorithm
+    from bdgf_qgis.feedback import EventFeedback
+
+    feedback = core.QgsProcessingFeedback(False)
+    events = EventFeedback(feedback)
+    for poison in HOSTILE[:8]:
+        for kind in ("message", "warning"):
+            events.take({"event": kind, "text": f"Training samples: {poison}."})
+    log = HTMLParser()
+    tags: list[str] = []
+    log.handle_starttag = lambda tag, attrs: tags.append(tag)  # type: ignore[method-assign]
+    log.feed(feedback.htmlLog())
+    assert feedback.htmlLog().count("alert(1)") >= 10 and set(tags) <= {"br", "span"}
+    for algorithm in (PretrainAlgorithm, TrainAlgorithm, ClassifyAlgorithm, ModelInfoAlgorithm):
+        assert set(re.findall(r"<(\w+)", algorithm().shortHelpString())) <= {"p", "b", "i"}
