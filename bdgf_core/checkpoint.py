@@ -1,8 +1,8 @@
 """Model files (``.bdgf``): one safetensors file whose metadata says what it is and carries a JSON document.
 
-``__metadata__`` holds ``format`` "bdgf", ``version``, ``kind``, ``document`` (JSON text) and ``sha256`` of all bytes
-behind the header. A file is checked from its header before anything of the size that it claims is allocated. It holds
-no code, and reading the document alone needs no torch.
+``__metadata__`` holds ``format`` "bdgf", ``version``, ``kind``, ``document`` (JSON text), ``document_sha256`` of it,
+and ``sha256`` of all bytes behind the header. A file is checked from its header before anything of the size that it
+claims is allocated. It holds no code, and reading the document alone needs no torch.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import hashlib
 import json
 import math
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Mapping, Optional
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterable, Iterator, Mapping, Optional
 
 from .errors import InputError, ModelFileError
 from .files import check_writable, write_whole
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 EXTENSION = ".bdgf"
 KINDS = ("pretrained", "classifier", "unfinished")
 VERSION = 1
+_MAX_FILE = 512 * 2**20
 _MAX_HEADER = 64 * 2**20
+_MAX_VALUES = 8_000_000  # of JSON: each takes many times its text in memory
+_MAX_DEPTH = 32
 _MAX_TENSORS = 100_000
 _MAX_DIMENSIONS = 8
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -59,6 +63,7 @@ def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping
     # cloned: safetensors refuses views that share memory
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"format": "bdgf", "version": str(VERSION), "kind": kind, "document": text}
+    metadata["document_sha256"] = _digest(text)
     _, body = _split(save(plain, metadata))
     data = save(plain, {**metadata, "sha256": hashlib.sha256(body).hexdigest()})
     head, _ = _split(data)
@@ -78,7 +83,8 @@ def load_model(path: Path | str, kind: Optional[str] = None) -> Model:
     with _open(path) as file:
         header = _read_header(path, file)
         if kind is not None and header.kind != kind:
-            raise ModelFileError(f"{path} holds {_KIND_SAYS[header.kind]}; please {_KIND_WANTED[kind]}.")
+            wanted = _KIND_WANTED["unfinished" if header.kind == "unfinished" else kind]
+            raise ModelFileError(f"{path} holds {_KIND_SAYS[header.kind]}; please {wanted}.")
         file.seek(0)
         data = file.read()
     if hashlib.sha256(memoryview(data)[header.start :]).hexdigest() != header.sha256:
@@ -132,21 +138,25 @@ _KIND_SAYS = {
 _KIND_WANTED = {
     "pretrained": "give the file that pretraining wrote",
     "classifier": "train a classifier from it first",
-    "unfinished": "run the job anew",
+    "unfinished": "run that job again",
 }
 
 
-def _open(path: Path) -> BinaryIO:
-    if not path.is_file():
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if not os.path.isfile(path):  # False too for what cannot be asked for, such as too long a name
         raise ModelFileError(f"There is no model file {path}; please choose an existing one.")
     try:
-        return path.open("rb")
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise ModelFileError(f"The model file {path} cannot be read ({error.strerror}).") from None
 
 
 def _read_header(path: Path, file: BinaryIO) -> Header:
     size = os.fstat(file.fileno()).st_size
+    if size > _MAX_FILE:
+        raise _damaged(path, f"it takes {size >> 20} MB, more than any model")
     length = int.from_bytes(file.read(8), "little")
     if size < 10 or length < 2 or length > min(_MAX_HEADER, size - 8):
         raise _damaged(path, "it does not begin like a model file, or is cut off")
@@ -172,6 +182,9 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> tuple[str, Document
         raise _damaged(path, "its version is unknown")
     if metadata["kind"] not in KINDS:
         raise _damaged(path, "its kind is unknown")
+    # it may be absent; a file without it is taken as it is
+    if metadata.get("document_sha256", digest := _digest(metadata["document"])) != digest:
+        raise _damaged(path, "the checksum of its description does not match")
     try:
         document = _strict_json(metadata["document"])
     except (ValueError, RecursionError):
@@ -225,7 +238,27 @@ def _strict_json(text: str) -> Any:
             raise ValueError("a key stands twice")
         return result
 
-    return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+    if sum(map(text.count, "[{,")) > _MAX_VALUES:
+        raise ValueError("it holds too many values")
+    value = json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+    if _is_deep(value):
+        raise ValueError("it is nested too deep")
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for outer in level if isinstance(outer, (dict, list)) for inner in _items(outer)]
+    return bool(level)
+
+
+def _items(outer: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return outer.values() if isinstance(outer, dict) else outer
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _damaged(path: Path, why: str) -> ModelFileError:

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from . import __version__
+from .accuracy import Accuracy
 from .device import choose_device
 from .duration import duration
-from .errors import InputError
+from .errors import InputError, ModelFileError
 from .files import claim
 from .inputs import InputReader, NetworkInputs, tile_side
 from .memory import memory_bound, peak_memory_mb
@@ -87,7 +88,7 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         side = config.tile or tile_side(
             classifier.pretrained.process.stack.depth, memory_bytes=memory_bound(config.memory_mb)
         )
-        windows = list(tiles(grid.height, grid.width, side))
+        total = -(-grid.height // side) * -(-grid.width // side)
         job = fingerprint(config, *inputs, content=[str(side).encode()])
         unfinished = outputs.enter_context(
             Unfinished(config.output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
@@ -98,12 +99,12 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         parts = Parts(progress, _PATCHES_AT_ONCE[device.torch.type] // 16)
         writers = _Writers(config, classifier, stack.grid, inputs, outputs, str(device))
         timed = False
-        for i, window in enumerate(windows):
+        for i, window in enumerate(tiles(grid.height, grid.width, side)):
             tile = done.load(i)
             if tile is not None:
                 writers.write(window, tile)
                 mapped += int((tile["output"] != writers.nodata).sum())
-                progress.skip_to(0.99 * (i + 1) / len(windows))
+                progress.skip_to(0.99 * (i + 1) / total)
                 continue
             began = time.monotonic()
             seen = reader.read(window)
@@ -113,10 +114,10 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
             writers.write(window, tile)
             done.add(i, tile)
             mapped += int(enough.sum())
-            if not timed and len(windows) > 1:
-                timed, ahead = True, (time.monotonic() - began) * (len(windows) - i - 1)
-                progress.message(f"{len(windows)} tiles of {side} pixels; about {duration(ahead)} to go.")
-            progress.update(0.99 * (i + 1) / len(windows))
+            if not timed and total > 1:
+                timed, ahead = True, (time.monotonic() - began) * (total - i - 1)
+                progress.message(f"{total} tiles of {side} pixels; about {duration(ahead)} to go.")
+            progress.update(0.99 * (i + 1) / total)
         if not mapped:
             unfinished.remove()
             raise InputError("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
@@ -146,6 +147,8 @@ def _probabilities(
             )
         )
     probabilities: np.ndarray[Any, np.dtype[np.float32]] = found.float().cpu().numpy()
+    if not np.isfinite(probabilities[:, enough]).all():
+        raise ModelFileError("The classifier gives no numbers for these rasters; please train it anew.")
     probabilities[:, ~enough] = np.nan
     return probabilities
 
@@ -188,8 +191,9 @@ class _Writers:
             "BDGF_CLASSIFIER": str(config.classifier), "BDGF_TRAINING": classifier.document.get("created_with", ""),
         }  # fmt: skip
         accuracy = classifier.document.get("accuracy")
-        if accuracy:
-            tags["BDGF_OVERALL_ACCURACY"] = f"{accuracy['overall_accuracy']:.4f} ({accuracy['protocol']} validation)"
+        overall = Accuracy.from_json(accuracy).overall if accuracy else None
+        if accuracy and overall is not None:
+            tags["BDGF_OVERALL_ACCURACY"] = f"{overall:.4f} ({accuracy.get('protocol')} validation)"
 
         def create(path: Optional[str], **how: Any) -> Optional[RasterWriter]:
             return outputs.enter_context(create_raster(path, grid, tags=tags, inputs=inputs, **how)) if path else None

@@ -7,6 +7,7 @@ import threading
 from typing import Any, Iterator, Optional
 
 from .duration import duration
+from .errors import one_line
 from .progress import Event
 
 _WIDTH = 30
@@ -88,4 +89,4 @@ def _items(value: Any) -> Any:
 def _text(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "n/a", True: "yes", False: "no"}[value]
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else one_line(str(value))

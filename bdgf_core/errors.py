@@ -1,8 +1,18 @@
 """What can go wrong, as sentences for the user: what is wrong, and what to do about it."""
 
+from __future__ import annotations
+
+import re
+
+_LONGEST = 5000  # characters of a sentence: names may be of any length
+
 
 class BdgfError(Exception):
     """An expected failure. Its text is shown to the user as it stands."""
+
+    def __init__(self, text: str) -> None:
+        text = one_line(text)
+        super().__init__(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
 
 
 class InputError(BdgfError):
@@ -19,6 +29,11 @@ class DeviceError(BdgfError):
 
 class ResourceError(BdgfError):
     """Memory or disk space ran out."""
+
+
+def one_line(text: str) -> str:
+    """``text`` without line breaks, control characters and broken Unicode, which names and paths may bring along."""
+    return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", " ", text)
 
 
 def check_seed(seed: int) -> None:

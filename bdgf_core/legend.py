@@ -21,6 +21,10 @@ class LandCoverClass:
     color: str
 
     def __post_init__(self) -> None:
+        if type(self.value) is not int or not all(type(t) is str for t in (self.label, self.name, self.color)):
+            raise InputError(f"A class is a number and texts, not {self.value!r}, {self.label!r}, {self.name!r}.")
+        if any("\ud800" <= character <= "\udfff" for character in self.label + self.name):
+            raise InputError(f"The name {self.name!r} of a class holds broken Unicode; write it anew.")
         if not 0 <= self.value <= 65534:
             raise InputError(f"Class value {self.value} does not fit a class raster; use 0 to 65534.")
         if not re.fullmatch(r"#[0-9a-f]{6}", self.color):
@@ -58,9 +62,7 @@ class Legend:
 
     @classmethod
     def from_json(cls, items: Sequence[dict[str, Any]]) -> Legend:
-        return cls(
-            tuple(LandCoverClass(int(i["value"]), str(i["label"]), str(i["name"]), str(i["color"])) for i in items)
-        )
+        return cls(tuple(LandCoverClass(i["value"], i["label"], i["name"], i["color"]) for i in items))
 
 
 _WORDS = (  # the colours people expect, by words in the class name; first match wins
@@ -77,19 +79,25 @@ _WORDS = (  # the colours people expect, by words in the class name; first match
     (r"resident|-rise|urban|built|settle|city|stadt", "#d7301f"),
     (r"\bland\b", "#b8a878"),
 )
+_TRIES = 50  # for a colour that no other class has
 
 
 def default_colors(names: Sequence[str]) -> tuple[str, ...]:
-    """A distinct ``#rrggbb`` for each name: the colour its words suggest, else hues spread by the golden angle."""
+    """A ``#rrggbb`` for each name: the colour its words suggest, else hues spread by the golden angle; distinct, save
+    where there are thousands."""
     colors: list[str] = []
+    taken: set[str] = set()
     hue = 0.07
     for name in names:
         color = next((c for words, c in _WORDS if re.search(words, name.lower())), None)
-        while color is None or color in colors:
+        tries = 0
+        while color is None or color in taken and tries < _TRIES:
+            tries += 1
             hue = (hue + 0.61803398875) % 1.0
             red, green, blue = colorsys.hsv_to_rgb(
                 hue, 0.55 + 0.35 * (len(colors) % 2), 0.88 - 0.2 * (len(colors) % 3 == 2)
             )
             color = f"#{int(red * 255):02x}{int(green * 255):02x}{int(blue * 255):02x}"
         colors.append(color)
+        taken.add(color)
     return tuple(colors)

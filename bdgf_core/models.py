@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Union
+from typing import Any, Callable, Iterator, Mapping, TypeVar, Union
 
 import torch
 
+from .accuracy import Accuracy
 from .checkpoint import load_model
 from .device import Device
 from .diffusion.features import feature_channels
-from .diffusion.forward import BandStack, ForwardProcess
+from .diffusion.forward import ForwardProcess
+from .diffusion.schedule import FEATURE_TIMESTEP, STEPS
 from .diffusion.unet import DenoisingUNet, channels_last
-from .errors import BdgfError, ModelFileError
-from .inputs import FeatureScale, InputReader
+from .errors import BdgfError, ModelFileError, check_seed
+from .inputs import FeatureScale, InputReader, band_stack
 from .legend import Legend
 from .network.group import GroupConfig, GroupNetwork
 from .raster.stack import RasterStack
@@ -23,6 +25,7 @@ from .samples.sensor import Sensor
 from .sensors import check_units
 
 Tensors = Mapping[str, torch.Tensor]
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,12 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
             or config.second != expected.get("second", 0)
         ):
             raise ValueError("its parts do not fit each other")
-        network = GroupNetwork(config)
-        network.load_state_dict(_under("network.", model.tensors))
-        scale = FeatureScale(*(model.tensors[f"scale.{name}"].float() for name in ("mean", "std")))
-        if "scale.basis" in model.tensors:
-            scale = replace(scale, basis=model.tensors["scale.basis"].float())
-        channels = feature_channels(pretrained.process.stack.depth)
-        if scale.mean.shape != (channels,) or scale.std.shape != (channels,):
-            raise ValueError("its features do not fit its denoiser")
-        return Classifier(model.document, pretrained, network.eval(), scale, legend)
+        found = model.document.get("accuracy")
+        if found is not None and len(Accuracy.from_json(found).confusion) != len(legend):
+            raise ValueError("its accuracy is that of other classes")
+        network = _filled(lambda: GroupNetwork(config), _under("network.", model.tensors))
+        scale = _scale(_under("scale.", model.tensors), feature_channels(pretrained.process.stack.depth), config)
+        return Classifier(model.document, pretrained, network, scale, legend)
 
 
 def classifier_tensors(denoiser: DenoisingUNet, network: GroupNetwork, scale: FeatureScale) -> dict[str, torch.Tensor]:
@@ -98,14 +98,53 @@ def classifier_tensors(denoiser: DenoisingUNet, network: GroupNetwork, scale: Fe
 
 def _pretrained(document: dict[str, Any], tensors: Tensors) -> Pretrained:
     sensors = {name: Sensor.from_json(item) for name, item in document["sensors"].items()}
-    method = document["method"]
-    stack = BandStack(**method["stack"])
-    if stack.spectral != sensors["spectral"].depth_bands or set(sensors) - {"spectral", "second"}:
+    method, seed = document["method"], document["training"]["seed"]
+    stack = band_stack(sensors)
+    if asdict(stack) != method["stack"] or set(sensors) - {"spectral", "second"}:
         raise ValueError("its sensors do not fit its denoiser")
-    denoiser = DenoisingUNet()
-    denoiser.load_state_dict(dict(tensors))
-    process = ForwardProcess.of(stack, float(method["looks"]))
-    return Pretrained(document, sensors, denoiser.eval(), process, int(document["training"]["seed"]))
+    if (method.get("steps", STEPS), method.get("timestep", FEATURE_TIMESTEP)) != (STEPS, FEATURE_TIMESTEP):
+        raise ValueError("its diffusion has other steps")
+    looks = method["looks"]
+    if type(looks) not in (int, float) or not 0.1 <= looks <= 1000:
+        raise ValueError(f"it has {looks!r} looks")
+    if type(seed) is not int:
+        raise ValueError(f"its seed is {seed!r}")
+    check_seed(seed)
+    denoiser = _filled(DenoisingUNet, tensors)
+    return Pretrained(document, sensors, denoiser, ForwardProcess.of(stack, float(looks)), seed)
+
+
+def _scale(tensors: Tensors, channels: int, config: GroupConfig) -> FeatureScale:
+    basis = tensors.get("basis")
+    shapes: dict[str, tuple[int, ...]] = {"mean": (channels,), "std": (channels,)}
+    if basis is not None:
+        shapes["basis"] = (config.diffusion, channels)
+    elif config.diffusion != channels:
+        raise ValueError("its features do not fit its network")
+    _check_tensors(tensors, {name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
+    if not bool((tensors["std"] > 0).all()):
+        raise ValueError("a feature has no deviation")
+    return FeatureScale(tensors["mean"], tensors["std"], basis)
+
+
+def _filled(make: Callable[[], Network], tensors: Tensors) -> Network:
+    """The network with these weights, in eval mode; nothing of its size is allocated before the weights are seen to be
+    there."""
+    with torch.device("meta"):
+        _check_tensors(tensors, make().state_dict())
+    network = make()
+    network.load_state_dict(dict(tensors))
+    return network.eval()
+
+
+def _check_tensors(tensors: Tensors, expected: Tensors) -> None:
+    if tensors.keys() != expected.keys():
+        raise ValueError("its tensors are not those of its network")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape or tensor.dtype != expected[name].dtype:
+            raise ValueError(f"{name} has another shape or type than its network wants")
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} holds values that are no numbers")
 
 
 def _under(prefix: str, tensors: Tensors) -> dict[str, torch.Tensor]:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any, Callable
 
-from .errors import Canceled
+from .errors import Canceled, one_line
 
 Event = dict[str, Any]
 
@@ -64,10 +64,10 @@ class Progress:
             self._state.began_at, self._state.started = self._state.fraction, time.monotonic()
 
     def message(self, text: str) -> None:
-        self._emit({"event": "message", "text": text})
+        self._emit({"event": "message", "text": one_line(text)})
 
     def warning(self, text: str) -> None:
-        self._emit({"event": "warning", "text": text})
+        self._emit({"event": "warning", "text": one_line(text)})
 
     def silent(self) -> Progress:
         """One that tells nothing, and stops when this one does."""

@@ -99,6 +99,9 @@ def match_source(sensor: Sensor, source: RasterSource, role: str) -> RasterSourc
     numbers = _by_name(sensor.bands, found)
     if numbers is None and len(found) == sensor.source_bands:
         numbers = [band.number for band in sensor.bands]
+    by_number = {band.number: band for band in found}
+    if numbers is not None and not set(numbers) <= set(by_number):
+        numbers = None
     if numbers is None and len(found) == len(sensor.bands):
         numbers = [band.number for band in found]
     if numbers is None:
@@ -108,7 +111,6 @@ def match_source(sensor: Sensor, source: RasterSource, role: str) -> RasterSourc
             f"{source.path} has {len(found)} bands, but the model was made with {len(sensor.bands)} {role} bands "
             f"({wanted}{more}) of {sensor.source}; choose a raster of the same sensor."
         )
-    by_number = {band.number: band for band in found}
     for band, number in zip(sensor.bands, numbers):
         here = by_number[number].wavelength_nm
         if band.wavelength_nm and here and abs(band.wavelength_nm - here) > _SAME_WAVELENGTH_NM:

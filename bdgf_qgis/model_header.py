@@ -13,6 +13,8 @@ from qgis.core import QgsProcessingException
 from .translation import tr
 
 _LARGEST_HEADER = 64 * 2**20
+_MOST_VALUES = 8_000_000  # of JSON: each takes many times its text in memory
+_KINDS = ("pretrained", "classifier")
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,21 @@ def read(path: str) -> ModelHeader:
             (size,) = struct.unpack("<Q", file.read(8))
             if size > _LARGEST_HEADER:
                 raise ValueError
-            metadata = json.loads(file.read(size).decode("utf-8"))["__metadata__"]
-        if metadata["format"] != "bdgf":
+            text = file.read(size).decode("utf-8")
+        if sum(map(text.count, "[{,")) > _MOST_VALUES:
             raise ValueError
-        return ModelHeader(metadata["kind"], json.loads(metadata["document"]))
+        metadata = json.loads(text)["__metadata__"]
+        document = json.loads(metadata["document"])
+        if metadata["format"] != "bdgf" or metadata["kind"] not in _KINDS:
+            raise ValueError
+        if not isinstance(document, dict) or not isinstance(document.get("sensors", {}), dict):
+            raise ValueError
+        return ModelHeader(metadata["kind"], document)
     except OSError as error:
         raise QgsProcessingException(
             tr("The model file {path} cannot be read: {reason}.", path=path, reason=error.strerror)
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise QgsProcessingException(
             tr("{path} is not a BDGF model, or it is damaged; choose a .bdgf file written by this plugin.", path=path)
         ) from error

@@ -6,7 +6,7 @@ H × W an image, of which every full patch is classified: (H − P + 1) × (W �
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Callable, Optional
 
 import torch
@@ -23,6 +23,7 @@ from .transformer import GuidedTransformer
 
 EMBEDDING = 64
 PATCH = 9
+_MOST_CHANNELS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,21 @@ class GroupConfig:
     feed_forward: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value).__name__ != field.type and not (field.type == "float" and type(value) is int):
+                raise ValueError(f"{field.name} is {value!r}, no {field.type}")
+        for name, least in (("spectral", 1), ("second", 0), ("diffusion", 1), ("classes", 1)):
+            if not least <= getattr(self, name) <= _MOST_CHANNELS:
+                raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
+        if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, PATCH):
+            raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
+        if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):
+            raise ValueError(f"label smoothing {self.label_smoothing} or dropout {self.dropout} is no share")
+        if not self.branches:
+            raise ValueError("no branch is switched on")
 
     @property
     def branches(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from osgeo import gdal
 
+from bdgf_core.errors import one_line
 from bdgf_core.legend import Legend
 
 
@@ -17,7 +18,7 @@ def describe_classes(dataset: gdal.Dataset, legend: Legend) -> None:
             colors.SetColorEntry(entry.value, (*entry.rgb, 255))
         band.SetColorTable(colors)
     if max(legend.values) <= 255:
-        names = dict(zip(legend.values, legend.names))
+        names = dict(zip(legend.values, map(one_line, legend.names)))
         band.SetCategoryNames([names.get(value, "") for value in range(max(names) + 1)])
     band.SetDefaultRAT(_attribute_table(legend))
 
@@ -34,8 +35,8 @@ def _attribute_table(legend: Legend) -> gdal.RasterAttributeTable:
     table.SetRowCount(len(legend))
     for row, entry in enumerate(legend.classes):
         table.SetValueAsInt(row, 0, entry.value)
-        table.SetValueAsString(row, 1, entry.name)
-        table.SetValueAsString(row, 2, entry.label)
+        table.SetValueAsString(row, 1, one_line(entry.name))
+        table.SetValueAsString(row, 2, one_line(entry.label))
         for column, value in enumerate((*entry.rgb, 255), start=3):
             table.SetValueAsInt(row, column, value)
     return table

@@ -20,6 +20,8 @@ def open_raster(path: Union[str, Path]) -> gdal.Dataset:
     Raises InputError where it is missing, unreadable, no raster, has no bands or holds complex numbers.
     """
     text = os.fspath(path)
+    if is_special(text):
+        raise InputError(f"{text} is neither a file nor a folder; choose a raster.")
     with gdal_raises() as failures:
         try:
             dataset = gdal.OpenEx(text, gdal.OF_RASTER | gdal.OF_READONLY)
@@ -42,6 +44,11 @@ def open_raster(path: Union[str, Path]) -> gdal.Dataset:
 def is_local(text: str) -> bool:
     """Whether it is the path of a file rather than a connection string or one of GDAL's virtual files."""
     return not text.startswith("/vsi") and ":" not in re.sub(r"^[A-Za-z]:[\\/]", "", text)
+
+
+def is_special(text: str) -> bool:
+    """Whether it is a pipe, a device or the like, which would be waited for without end."""
+    return is_local(text) and os.path.exists(text) and not os.path.isfile(text) and not os.path.isdir(text)
 
 
 def _why_not(text: str, failures: list[str]) -> str:

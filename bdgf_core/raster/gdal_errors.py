@@ -1,9 +1,9 @@
-"""GDAL told to raise instead of print, for the length of a block only."""
+"""GDAL told to raise instead of print, for the length of a block only; its texts as Python's."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Iterator, Union
 
 from osgeo import gdal, ogr, osr
 
@@ -22,6 +22,15 @@ def gdal_raises() -> Iterator[list[str]]:
         for module in reversed(enabled):
             if module.GetUseExceptions():
                 module.DontUseExceptions()
+
+
+def decoded(text: Union[str, bytes]) -> str:
+    """A text that GDAL found in a file. What is no UTF-8 comes as bytes or broken Unicode, and is taken as Latin-1."""
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ Affine = tuple[float, float, float, float, float, float]
 _PLAIN = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 # QGIS draws a raster without georeference downwards from y = 0; labels digitised on it have these coordinates.
 _UNREFERENCED = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+_PRECISION = 1e-13  # of coordinates: a thousandth of a pixel must be told from the next
 _ALIGNED = 0.01  # pixels; smaller shifts between two grids are rounding, not resampling
 
 
@@ -37,9 +38,11 @@ class Grid:
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise InputError(f"A raster of {self.width} x {self.height} pixels is empty; choose another one.")
-        _, a, b, _, d, e = self.geotransform
+        x0, a, b, y0, d, e = self.geotransform
         if not np.isfinite(self.geotransform).all() or a * e - b * d == 0:
             raise InputError(f"The geotransform {self.geotransform} is degenerate; georeference the raster anew.")
+        if min(np.hypot(a, d), np.hypot(b, e)) < _PRECISION * max(abs(x0), abs(y0)):
+            raise InputError(f"The pixels of {self.geotransform} are too small to be told apart; georeference it anew.")
 
     @classmethod
     def of(cls, source: Union[str, Path, gdal.Dataset]) -> Grid:
@@ -120,6 +123,16 @@ def crs_of(wkt: str) -> osr.SpatialReference | None:
             crs.DemoteTo2D()
         crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     return crs
+
+
+def transformation(one: osr.SpatialReference, other: osr.SpatialReference) -> osr.CoordinateTransformation:
+    """From one CRS to the other. Raises InputError where PROJ knows no way, as between planets."""
+    with gdal_raises():
+        try:
+            return osr.CoordinateTransformation(one, other)
+        except RuntimeError:
+            names = f"{one.GetName()} and {other.GetName()}"
+            raise InputError(f"No transformation between the CRS {names} is known; check the CRS of both.") from None
 
 
 def same_crs(one: osr.SpatialReference | None, other: osr.SpatialReference | None) -> bool:

@@ -13,6 +13,8 @@ from osgeo import ogr
 from bdgf_core.errors import InputError
 from bdgf_core.legend import LandCoverClass, Legend, default_colors
 
+from .gdal_errors import decoded
+
 Hints = tuple[tuple[str, str, str], ...]  # (label, name, #rrggbb)
 
 _MOST_CLASSES = 65535
@@ -48,7 +50,7 @@ class ClassTable:
                 )
             return str(int(value))
         if self._type == ogr.OFTString:
-            return feature.GetFieldAsString(self._column).strip() or None
+            return decoded(feature.GetFieldAsString(self._column)).strip() or None
         return str(feature.GetFieldAsInteger64(self._column))
 
     def index(self, label: str) -> int:
@@ -97,7 +99,8 @@ def _sort_key(label: str) -> tuple[bool, float, list[tuple[bool, int, str]]]:
         number = float(label)
     except ValueError:
         number = float("nan")
-    parts = [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part.casefold())
+    # Python reads no numbers of thousands of digits
+    parts = [(not part.isdecimal(), int(part[:300]) if part.isdecimal() else 0, part.casefold())
              for part in re.split(r"(\d+)", label) if part]  # fmt: skip
     is_text = number != number
     return is_text, 0.0 if is_text else number, parts

@@ -10,7 +10,7 @@ from osgeo import gdal, ogr
 
 from bdgf_core.errors import InputError
 
-from .dataset import is_local
+from .dataset import is_local, is_special
 from .gdal_errors import gdal_raises
 
 
@@ -18,6 +18,8 @@ def open_label_layer(path: Union[str, Path], name: str | None, field: str) -> tu
     """The dataset, which must outlive the layer, and its layer. Raises InputError where either cannot be used, the
     field does not exist or holds neither text nor numbers."""
     text = os.fspath(path)
+    if is_special(text):
+        raise InputError(f"{text} is neither a file nor a folder; choose a layer of polygons or points.")
     with gdal_raises() as failures:
         try:
             dataset = gdal.OpenEx(text, gdal.OF_VECTOR | gdal.OF_READONLY)

@@ -14,10 +14,10 @@ from bdgf_core.errors import InputError
 from bdgf_core.legend import Legend
 
 from .gdal_errors import gdal_raises
-from .grid import Grid, crs_of, is_real, same_crs
+from .grid import Grid, crs_of, is_real, same_crs, transformation
 from .label_classes import ClassTable, Hints
 from .label_layer import open_label_layer
-from .shapes import burn, parts_of
+from .shapes import MOST_PIXELS, burn, parts_of
 
 Integers = NDArray[np.int32]
 
@@ -72,12 +72,16 @@ def rasterize_labels(source: LabelSource, grid: Grid) -> Labels:
     inside of the grid.
     """
     with gdal_raises():
-        dataset, layer = open_label_layer(source.path, source.layer, source.field)
-        collector = _Collector(source, grid, layer)
-        for number, feature in enumerate(layer):
-            collector.add(number, feature)
+        try:
+            dataset, layer = open_label_layer(source.path, source.layer, source.field)
+            collector = _Collector(source, grid, layer)
+            for number, feature in enumerate(layer):
+                collector.add(number, feature)
+            del layer, dataset  # the layer lives no longer than its dataset
+        except RuntimeError as error:
+            reason = str(error).rstrip(".")
+            raise InputError(f"Reading {source.path} failed ({reason}); the file may be damaged.") from error
         labels = collector.labels()
-        del layer, dataset  # the layer lives no longer than its dataset
     return labels
 
 
@@ -88,6 +92,7 @@ class _Collector:
         self._source, self._grid = source, grid
         self._classes = ClassTable(source.path, layer, source.field, source.classes or ())
         self._pixels: list[NDArray[np.int64]] = []
+        self._count = 0
         self._owners: list[tuple[int, int]] = []  # (class index, feature number) of each array of pixels
         self._left_out = dict.fromkeys(_REASONS, 0)
         self._warnings: list[str] = []
@@ -118,6 +123,9 @@ class _Collector:
         if len(pixels) == 0:
             self._left_out["outside"] += 1
             return
+        self._count += len(pixels)
+        if self._count > MOST_PIXELS:
+            raise InputError(f"{self._source.path} covers more than {MOST_PIXELS} pixels; draw smaller polygons.")
         self._pixels.append(pixels)
         self._owners.append((index, number))
 
@@ -156,7 +164,7 @@ class _Collector:
             return None
         usual = crs_of(own.ExportToWkt(["FORMAT=WKT2_2019"]))
         x_first = usual is None or usual.GetDataAxisToSRSAxisMapping() == own.GetDataAxisToSRSAxisMapping()
-        return None if x_first and same_crs(own, target) else osr.CoordinateTransformation(own, target)
+        return None if x_first and same_crs(own, target) else transformation(own, target)
 
     def _why_none(self) -> str:
         path, field, left_out = self._source.path, self._source.field, self._left_out

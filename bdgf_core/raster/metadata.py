@@ -8,12 +8,15 @@ from typing import Sequence
 
 from osgeo import gdal
 
-from .gdal_errors import gdal_raises
+from bdgf_core.errors import one_line
+
+from .gdal_errors import decoded, gdal_raises
 
 # Long names are matched by how they begin: Nanometers, nanometres, Micrometers, microns …
 _NANOMETRES = {"nm": 1.0, "nanomet": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "micro": 1e3, "mm": 1e6, "millimet": 1e6}
 _NANOMETRES |= {"m": 1e9, "meter": 1e9, "metre": 1e9, "angstrom": 0.1}
 _IN_NAME = re.compile(r"([0-9]*\.?[0-9]+)\s*(nm\b|nanomet|um\b|µm|μm|micro)", re.IGNORECASE)
+_LONGEST_NM = 1e10  # 10 m, beyond the longest radar
 _YES = ("1", "1.0", "true", "yes", "bad")
 
 
@@ -40,7 +43,7 @@ def band_infos(dataset: gdal.Dataset, numbers: Sequence[int]) -> tuple[BandInfo,
             band = dataset.GetRasterBand(number)
             imagery = _lower(band.GetMetadata("IMAGERY"))
             own = _lower(band.GetMetadata("ENVI")) | _lower(band.GetMetadata())
-            description = band.GetDescription().strip()
+            description = one_line(decoded(band.GetDescription())).strip()
             units = own.get("wavelength_units", own.get("wavelength_unit", envi.get("wavelength_units", "")))
             wavelength = (
                 _nanometres(imagery.get("central_wavelength_um", own.get("central_wavelength_um", "")), "um")
@@ -56,7 +59,7 @@ def band_infos(dataset: gdal.Dataset, numbers: Sequence[int]) -> tuple[BandInfo,
 
 
 def _lower(metadata: dict[str, str] | None) -> dict[str, str]:
-    return {key.strip().lower(): str(value) for key, value in (metadata or {}).items()}
+    return {decoded(key).strip().lower(): decoded(value) for key, value in (metadata or {}).items()}
 
 
 def _list(text: str, count: int) -> list[str]:
@@ -78,12 +81,12 @@ def _nanometres(text: str, units: str) -> float | None:
         return None
     unit = units.strip().lower()
     if unit in ("", "unknown"):
-        return value * (1e3 if value < 100 else 1.0)
+        return value * (1e3 if value < 100 else 1.0) if value < _LONGEST_NM else None
     factors = (f for name, f in _NANOMETRES.items() if unit == name or len(name) > 4 and unit.startswith(name))
     factor = next(factors, None)
-    return None if factor is None else round(value * factor, 6)
+    return None if factor is None or value * factor > _LONGEST_NM else round(value * factor, 6)
 
 
 def _from_name(text: str) -> float | None:
     found = _IN_NAME.search(text)
-    return float(found[1]) * _NANOMETRES[found[2].lower()] if found else None
+    return _nanometres(found[1], found[2]) if found else None

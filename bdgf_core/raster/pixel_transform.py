@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from osgeo import osr
 
 from .gdal_errors import gdal_raises
-from .grid import Grid, same_crs
+from .grid import Grid, same_crs, transformation
 
 Positions = NDArray[np.float64]
 
@@ -30,8 +30,7 @@ class PixelTransform:
         self._center: float | None = None
         target_crs, source_crs = target.crs, source.crs
         if target_crs is not None and source_crs is not None and not same_crs(target_crs, source_crs):
-            with gdal_raises():
-                self._project = osr.CoordinateTransformation(target_crs, source_crs)
+            self._project = transformation(target_crs, source_crs)
         if source_crs is not None and source_crs.IsGeographic():
             middle = source.to_world(np.array(source.width / 2), np.array(source.height / 2))
             self._center = float(middle[0])

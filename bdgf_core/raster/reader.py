@@ -65,11 +65,11 @@ class BandReader:
             for band, nodata, value in zip(raw, self._nodata, values):
                 if nodata is not None:
                     value[(band >= nodata[0]) & (band <= nodata[1])] = np.nan
+            for value, scale in zip(values, self._scales):
+                if scale is not None:
+                    value *= np.float32(scale[0])
+                    value += np.float32(scale[1])
             values[~np.isfinite(values)] = np.nan
-        for value, scale in zip(values, self._scales):
-            if scale is not None:
-                value *= np.float32(scale[0])
-                value += np.float32(scale[1])
         self._hide(values, window)
         return values
 

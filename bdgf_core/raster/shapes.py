@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal, ogr
 
+from bdgf_core.errors import InputError
+
 from .grid import Grid
 from .window import Window, tiles
 
 _MEMORY = "MEM" if int(gdal.VersionInfo()) >= 3110000 else "Memory"  # one driver for both since 3.11
+MOST_PIXELS = 200_000_000  # of all training data: they take some ten bytes each
 _TILE = 1024  # pixels a side burnt at once, however large the polygon
 
 
@@ -24,14 +27,16 @@ def parts_of(geometry: ogr.Geometry) -> tuple[list[ogr.Geometry], list[ogr.Geome
     if kind == ogr.wkbPoint:
         return [], [geometry], 0
     if kind in (ogr.wkbPolygon, ogr.wkbTriangle):
-        return _valid_polygons(geometry), [], 0
+        return _valid_polygons(ogr.ForceToPolygon(geometry)), [], 0  # GDAL burns no triangles
     polygons: list[ogr.Geometry] = []
     points: list[ogr.Geometry] = []
     others = int(kind in (ogr.wkbLineString, ogr.wkbLinearRing))
     if not others:
         for i in range(geometry.GetGeometryCount()):
             more_polygons, more_points, more_others = parts_of(geometry.GetGeometryRef(i))
-            polygons, points, others = polygons + more_polygons, points + more_points, others + more_others
+            polygons += more_polygons
+            points += more_points
+            others += more_others
     return polygons, points, others
 
 
@@ -79,6 +84,9 @@ def _centres_inside(polygon: ogr.Geometry, grid: Grid) -> NDArray[np.int64]:
     box = Window(first_row, first_col, last_row - first_row, last_col - first_col).intersection(grid.window)
     if box is None:
         return nothing
+    _, a, b, _, d, e = grid.geotransform
+    if min(polygon.GetArea() / abs(a * e - b * d), box.height * box.width) > MOST_PIXELS:
+        raise InputError(f"A training polygon covers more than {MOST_PIXELS} pixels; draw smaller ones.")
     found = [_burn_tile(polygon, tile.shift(box.row, box.col), grid) for tile in tiles(box.height, box.width, _TILE)]
     return np.concatenate(found)
 

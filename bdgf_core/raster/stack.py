@@ -84,9 +84,13 @@ class RasterStack:
         for modality, source in sources.items():
             dataset = open_raster(source.path)
             numbers = _numbers(source, dataset)
-            bands[modality] = band_infos(dataset, numbers)
-            reader = BandReader(dataset, numbers)
-            own_grid = Grid.of(dataset)
+            try:
+                bands[modality] = band_infos(dataset, numbers)
+                reader = BandReader(dataset, numbers)
+                own_grid = Grid.of(dataset)
+            except RuntimeError as error:
+                reason = str(error).rstrip(".")
+                raise InputError(f"{source.path} cannot be read ({reason}); the file may be damaged.") from error
             if grid is None:
                 grid, name = own_grid, os.fspath(source.path)
                 readers[modality] = reader

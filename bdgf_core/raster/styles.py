@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
+from bdgf_core.errors import one_line
 from bdgf_core.legend import Legend
 
 # Cividis, which looks the same to people with and without colour vision deficiency (Nuñez et al. 2018).
@@ -15,7 +16,7 @@ def class_style(legend: Legend) -> str:
     root, renderer = _document("paletted")
     palette = ElementTree.SubElement(renderer, "colorPalette")
     for entry in legend.classes:
-        attributes = {"value": str(entry.value), "color": entry.color, "label": entry.name, "alpha": "255"}
+        attributes = {"value": str(entry.value), "color": entry.color, "label": one_line(entry.name), "alpha": "255"}
         ElementTree.SubElement(palette, "paletteEntry", attributes)
     return _text(root)
 

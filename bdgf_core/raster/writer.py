@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from osgeo import gdal
 
-from bdgf_core.errors import InputError, ResourceError
+from bdgf_core.errors import InputError, ResourceError, one_line
 from bdgf_core.files import check_writable, hidden_folder, publish
 from bdgf_core.legend import Legend
 
@@ -151,8 +151,8 @@ def _create(
             for number in range(1, bands + 1):
                 dataset.GetRasterBand(number).SetNoDataValue(nodata)
             for number, description in enumerate(descriptions, start=1):
-                dataset.GetRasterBand(number).SetDescription(description)
-            dataset.SetMetadata({key: str(value) for key, value in tags.items()})
+                dataset.GetRasterBand(number).SetDescription(one_line(description))
+            dataset.SetMetadata({key: one_line(str(value)) for key, value in tags.items()})
             if legend is not None:
                 describe_classes(dataset, legend)
         except RuntimeError as error:

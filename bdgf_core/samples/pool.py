@@ -44,9 +44,9 @@ class PatchPool:
         self._stack, self._sensors, self._rng = stack, sensors, rng
         grid = stack.grid
         bands = sum(s.depth_bands for s in sensors.values())
-        windows = list(tiles(grid.height, grid.width, _REGION))
+        regions = -(-grid.height // _REGION) * -(-grid.width // _REGION)
         fitting = max(4, memory_bytes // (bands * _REGION**2 * 5))
-        self._renews = len(windows) > fitting
+        self._renews = regions > fitting
         self._silent = progress.silent()
         self._windows: list[Window] = []
         self._regions: list[_Region] = []

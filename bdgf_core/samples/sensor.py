@@ -33,6 +33,13 @@ class SensorBand:
     wavelength_nm: Optional[float]
     used: bool
 
+    def __post_init__(self) -> None:
+        wave = self.wavelength_nm
+        if type(self.number) is not int or self.number < 1 or type(self.name) is not str or type(self.used) is not bool:
+            raise ValueError(f"Band {self.number!r} ({self.name!r}) is no band.")
+        if wave is not None and (type(wave) not in (int, float) or not 0 < wave < 1e12):
+            raise ValueError(f"Band {self.number} cannot have a wavelength of {wave!r} nm.")
+
 
 @dataclass(frozen=True)
 class Sensor:
@@ -77,7 +84,8 @@ class Sensor:
         bands = tuple(SensorBand(b.number, b.name, b.wavelength_nm, ok) for b, ok in zip(bands, alive))
         values = values[np.array(alive)]
         mean = np.nanmean(values, 1, dtype=np.float64).astype(np.float32)
-        std = np.nanstd(values, 1, dtype=np.float64).astype(np.float32)
+        # band by band, and not by dtype=, which squares in float32 all the same
+        std = np.array([np.nanstd(band.astype(np.float64)) for band in values], np.float32)
         is_sar = kind in SAR_KINDS
         depth_bands = len(values) if is_sar else min(len(values), depth_limit)
         channels = min(len(values), NETWORK_CHANNELS)
@@ -157,15 +165,34 @@ class Sensor:
     def from_json(cls, document: dict[str, Any]) -> Sensor:
         fields = dict(document)
         fields["bands"] = tuple(SensorBand(**band) for band in fields["bands"])
-        for name in ("mean", "std", "basis", "component_std", "low", "high"):
-            fields[name] = None if fields[name] is None else np.array(fields[name], np.float32)
+        with np.errstate(over="ignore"):  # what is infinite then is refused below
+            for name in ("mean", "std", "basis", "component_std", "low", "high"):
+                fields[name] = None if fields[name] is None else np.array(fields[name], np.float32)
         sensor = cls(**fields)
-        used = (int(sensor.used.sum()),)
-        if sensor.kind not in KINDS or sensor.mean.shape != used or sensor.std.shape != used:
-            raise ValueError("a sensor's statistics do not fit its bands")
-        if sensor.low.shape != (sensor.depth_bands,) or sensor.high.shape != sensor.low.shape:
-            raise ValueError("a sensor's range does not fit its bands")
+        sensor._check()
         return sensor
+
+    def _check(self) -> None:
+        """Raises ValueError for what :meth:`measure` never gives; model files come from anywhere."""
+        used, depth, channels = int(self.used.sum()), self.depth_bands, self.channels
+        if self.kind not in KINDS or type(self.source) is not str or type(self.source_bands) is not int:
+            raise ValueError("a sensor's description is of another form")
+        if len({band.number for band in self.bands}) < len(self.bands) or self.source_bands < 1:
+            raise ValueError("a sensor's bands are counted wrongly")
+        if {type(depth), type(channels)} != {int} or not 1 <= depth <= used or channels != min(used, NETWORK_CHANNELS):
+            raise ValueError("a sensor's channels do not fit its bands")
+        shapes: dict[str, tuple[int, ...]] = {"mean": (used,), "std": (used,), "low": (depth,), "high": (depth,)}
+        if used > min(depth, channels):
+            shapes.update(basis=(max(depth, channels), used), component_std=(max(depth, channels),))
+        for name in ("mean", "std", "low", "high", "basis", "component_std"):
+            array = getattr(self, name)
+            if (None if array is None else array.shape) != shapes.get(name):
+                raise ValueError(f"a sensor's {name} does not fit its bands")
+            if array is not None and not (np.abs(array) < _MOST).all():
+                raise ValueError(f"a sensor's {name} holds values that are no numbers")
+        spread = () if self.component_std is None else self.component_std
+        if (self.std < 0).any() or not (self.low < self.high).all() or not all(value > 0 for value in spread):
+            raise ValueError("a sensor's statistics are impossible")
 
     def _is_projected(self, wanted: int) -> bool:
         return self.basis is not None and wanted < len(self.mean)
