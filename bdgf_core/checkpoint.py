@@ -11,12 +11,13 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterable, Iterator, Mapping, Optional
 
-from .errors import InputError, ModelFileError
+from .errors import InputError, ModelFileError, ResourceError
 from .files import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 EXTENSION = ".bdgf"
 KINDS = ("pretrained", "classifier", "unfinished")
 VERSION = 1
+_LEAST_FREE = 24 * 2**20  # the denoiser alone takes 17 MB
 _MAX_FILE = 512 * 2**20
 _MAX_HEADER = 64 * 2**20
 _MAX_VALUES = 8_000_000  # of JSON: each takes many times its text in memory
@@ -53,7 +55,7 @@ def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping
     """
     from safetensors.torch import save
 
-    path = check_model_path(path)
+    path = _model_path(path)
     if kind not in KINDS:
         raise ModelFileError(f"A model file is one of {', '.join(KINDS)}, not {kind!r}.")
     try:
@@ -106,10 +108,11 @@ def read_document(path: Path | str) -> tuple[str, Document]:
 
 def check_model_path(path: Path | str) -> Path:
     """``path`` as a place where a model file can be written; verbs ask before any long work."""
-    path = Path(path)
-    if path.suffix != EXTENSION:
-        raise InputError(f"Model files end in {EXTENSION}; please rename {path.name!r}.")
-    return check_writable(path)
+    path = _model_path(path)
+    free = shutil.disk_usage(path.parent).free
+    if free < _LEAST_FREE:
+        raise ResourceError(f"Only {free >> 20} MB are free for {path}; free some space or choose another disk.")
+    return path
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,12 @@ _KIND_WANTED = {
     "classifier": "train a classifier from it first",
     "unfinished": "run that job again",
 }
+
+
+def _model_path(path: Path | str) -> Path:
+    if Path(path).suffix != EXTENSION:
+        raise InputError(f"Model files end in {EXTENSION}; please rename {Path(path).name!r}.")
+    return check_writable(path)
 
 
 @contextmanager

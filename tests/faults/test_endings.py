@@ -129,26 +129,59 @@ def _mount(*options: str) -> int:
 
 
 @pytest.mark.parametrize("verb", ["pretrain", "train", "classify"])
-def test_a_full_disk_is_told_and_costs_nothing_but_time(chain: Chain, verb: str, small_disk: Path):
-    """Too small for the result, then large enough: the same job run again ends as elsewhere."""
-    config = getattr(chain, verb)
-    names = [n for n in ("output", "report", "confidence", "probabilities", "quality") if hasattr(config, n)]
-    outputs = {name: str(small_disk / Path(getattr(config, name)).name) for name in names}
-    config = replace(config, **outputs, checkpoint_s=0.0)
+def test_a_disk_that_is_full_from_the_start_is_told_at_once(chain: Chain, verb: str, small_disk: Path):
     if verb == "classify":
-        assert not _mount("-o", "remount,size=32k", str(small_disk))
+        assert not _mount("-o", "remount,size=4k", str(small_disk))
+    began = time.monotonic()
+    config, _ = on(small_disk, getattr(chain, verb))
     code, events = Engine(verb, config).end()
-    assert code == 1 and events[-1]["kind"] == "ResourceError", events[-1]
-    text = events[-1]["text"]
-    assert ("space" in text or "disk" in text) and text.endswith(".") and "\n" not in text
-    assert not [path.name for path in small_disk.iterdir() if not path.name.endswith(".unfinished")]
+    assert_disk_full(code, events)
+    assert time.monotonic() - began < 30 and not list(small_disk.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "train", "classify"])
+def test_a_disk_that_becomes_full_costs_nothing_but_time(chain: Chain, verb: str, small_disk: Path):
+    """Once there is space again the same job goes on, and ends as elsewhere."""
     assert not _mount("-o", "remount,size=400m", str(small_disk))
+    config, outputs = on(small_disk, replace(getattr(chain, verb), checkpoint_s=0.0))
+    config = replace(config, tile=12) if verb == "classify" else config
+    engine = Engine(verb, config)
+    engine.wait_for(0.32)
+    filler = small_disk / "filler"
+    with filler.open("wb") as file, pytest.raises(OSError):
+        for size in (2**20, 2**12, 1):
+            while True:
+                try:
+                    file.write(bytes(size))
+                    file.flush()
+                except OSError:
+                    if size == 1:
+                        raise
+                    break
+    code, events = engine.end()
+    assert_disk_full(code, events)
+    left = {path.name for path in small_disk.iterdir()} - {"filler"}
+    assert all(name.endswith(".unfinished") for name in left)
+    filler.unlink()
     code, events = Engine(verb, config).end()
     assert code == 0, events[-1]
     assert not [path for path in small_disk.iterdir() if path.name.startswith(".")]
-    for name in names:
+    for name, path in outputs.items():
         if name != "report":
-            (same_rasters if verb == "classify" else same_model)(getattr(getattr(chain, verb), name), outputs[name])
+            (same_rasters if verb == "classify" else same_model)(getattr(getattr(chain, verb), name), path)
+
+
+def on(folder: Path, config: Any) -> tuple[Any, dict[str, str]]:
+    """The config with its outputs in the folder, and these."""
+    names = [n for n in ("output", "report", "confidence", "probabilities", "quality") if hasattr(config, n)]
+    outputs = {name: str(folder / Path(getattr(config, name)).name) for name in names}
+    return replace(config, **outputs), outputs
+
+
+def assert_disk_full(code: int, events: list[dict[str, Any]]) -> None:
+    assert code == 1 and events[-1]["kind"] == "ResourceError", events[-1]
+    text = events[-1]["text"]
+    assert any(word in text for word in ("space", "disk", "free")) and text.endswith(".") and "\n" not in text
 
 
 def test_states_that_do_not_fit_cost_a_warning_not_the_job(chain: Chain, small_disk: Path):
