@@ -199,7 +199,9 @@ UNTOLD = (
 )
 
 
-@pytest.mark.parametrize("driver, suffix", [("GPKG", ".gpkg"), ("GeoJSON", ".geojson")])
+@pytest.mark.parametrize(
+    "driver, suffix", [("GPKG", ".gpkg"), pytest.param("GeoJSON", ".geojson", marks=pytest.mark.long)]
+)
 def test_shapes(tmp_path: Path, driver: str, suffix: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Each alone; and each beside a sound one of another class, which it must not spoil."""
     tally, grid = Tally("label layers"), grid_of()

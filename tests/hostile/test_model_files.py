@@ -40,11 +40,11 @@ KINDS = ("pretrained", "classifier")
 LOAD: dict[str, Callable[[Path], Any]] = {"pretrained": load_pretrained, "classifier": load_classifier}
 EVERY = {
     "truncations": 1,
-    "flips": 3,
+    "flips": 5,
     "lengths": 1,
-    "structures": 1,
-    "tensors": 6,
-    "documents": 25,
+    "structures": 2,
+    "tensors": 12,
+    "documents": 60,
 }  # every day every n-th
 pytestmark = pytest.mark.usefixtures("bounded_memory")
 
