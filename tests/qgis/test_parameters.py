@@ -8,7 +8,8 @@ from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 DECLARED = {
     "pretrain": (
-        "SPECTRAL SPECTRAL_BANDS SECOND SECOND_BANDS SECOND_KIND PRESET SEED* DEVICE LOOKS* STEPS* MEMORY* RESUME* OUTPUT",
+        "SPECTRAL SPECTRAL_BANDS SECOND SECOND_BANDS SECOND_KIND PRESET SEED* DEVICE "
+        "LOOKS* STEPS* MEMORY* RESUME* OUTPUT",
         "OUTPUT",
     ),
     "train": (
