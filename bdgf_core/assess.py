@@ -57,7 +57,7 @@ class AssessConfig:
 
 
 def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
-    """Write what was asked for; the result holds the outputs, the figures and the whole ``summary``.
+    """Write what was asked for; the result holds the outputs and the figures, those of ``classes`` too.
 
     Raises :class:`InputError` where map and reference cannot be compared. Memory grows with the labelled pixels, not
     with the rasters.
@@ -102,8 +102,17 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         write_whole(config.json, text.encode("utf-8", "replace"))
     progress.update(1.0)
-    figures = {name: summary["accuracy"][name] for name in ("overall_accuracy", "average_accuracy", "kappa")}
-    return {"html": config.html, "csv": config.csv, "json": config.json, **figures, "summary": summary}
+    return {"html": config.html, "csv": config.csv, "json": config.json, **_figures(summary)}
+
+
+def _figures(summary: dict[str, Any]) -> dict[str, Any]:
+    accuracy, wanted = summary["accuracy"], ("producers_accuracy", "users_accuracy", "f1")
+    classes = [
+        {"name": entry["name"], "samples": found["reference"], **{name: found[name] for name in wanted}}
+        for entry, found in zip(summary["legend"], accuracy["per_class"])
+    ]
+    figures = {name: accuracy[name] for name in ("overall_accuracy", "average_accuracy", "kappa")}
+    return {**figures, "samples": summary["samples"], "classes": classes}
 
 
 class _Comparison:

@@ -51,16 +51,16 @@ def _accuracy(document: Document) -> Section:
 
 def _classes(document: Document) -> Section:
     intervals = document["cluster_intervals"] or document["intervals"]
-    head = ["Class", "Value", "Reference", "Mapped"]
-    for _, title in _BY_CLASS:
-        head += [title, "95 %"]
+    head = ["Class", "Value", "Reference", "Mapped", *(title for _, title in _BY_CLASS)]
     rows: list[list[html.Content]] = []
     for entry, found, limits in zip(document["legend"], document["accuracy"]["per_class"], intervals["per_class"]):
         row: list[html.Content] = [_swatch(entry), entry["value"], found["reference"], found["predicted"]]
-        for name, _ in _BY_CLASS:
-            row += [bar(found[name]), _range(name, limits[name])]
+        row += [html.over(bar(found[name]), _range(name, limits[name])) for name, _ in _BY_CLASS]
         rows.append(row)
-    note = html.paragraph("Reference and mapped are counts of reference pixels.", "quiet")
+    told = (
+        "Reference and mapped count the reference pixels of the class, by either. Under each figure its 95 % interval"
+    )
+    note = html.paragraph(f"{told}{', by polygons' if document['cluster_intervals'] else ''}.", "quiet")
     return Section("Classes", html.join([html.table(head, rows, numbers=(1, 2, 3)), note]))
 
 
