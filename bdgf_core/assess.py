@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -16,7 +16,7 @@ from .bootstrap import Clusters
 from .class_match import Pairs, idle_pairs, listed, match_classes
 from .errors import InputError, check_seed
 from .files import check_writable, write_whole
-from .legend import Legend
+from .legend import LandCoverClass, Legend
 from .progress import Progress
 from .raster.class_raster import ClassRaster
 from .raster.labels import LabelSource
@@ -77,6 +77,9 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
     samples, features = int(evidence.clusters.count.sum()), evidence.clusters.number
     clustered = reference.features is not None and samples > features
     warnings = [*reference.warnings, *comparison.warnings()]
+    matches = comparison.matches()
+    told = [f"{match['reference']} is {match['name']}" for match in matches[:20] if match["name"]]
+    progress.message(f"Classes of the reference in the map: {', '.join(told)}{', …' if len(matches) > 20 else ''}.")
     for warning in warnings:
         progress.warning(warning)
     summary = {
@@ -87,7 +90,7 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
         "kind": "raster" if reference.features is None else "polygons" if clustered else "points",
         "samples": samples,
         "features": None if reference.features is None else features,
-        "matches": comparison.matches(),
+        "matches": matches,
         "draws": DRAWS if clustered else 0,
         "seed": config.seed,
         "warnings": warnings,
@@ -138,7 +141,7 @@ class _Comparison:
             )
         wanted = np.array([self._matched[int(value)] for value in counted.reference[kept]], np.int64)
         values = np.union1d(counted.present, wanted)
-        legend = Legend(tuple(c for c in self._mapped.classes if c.value in values))
+        legend = Legend(tuple(self._named(c) for c in self._mapped.classes if c.value in values))
         clusters = Clusters(
             counted.features[kept],
             np.searchsorted(values, wanted),
@@ -149,9 +152,9 @@ class _Comparison:
         return Evidence(legend, counted.mapped[values], clusters, hectares)
 
     def matches(self) -> list[dict[str, Any]]:
-        names: dict[Optional[int], str] = dict(zip(self._mapped.values, self._mapped.names))
+        classes: dict[Optional[int], str] = {c.value: self._named(c).name for c in self._mapped.classes}
         return [
-            {"reference": c.name, "samples": self._samples(c.value), "map": value, "name": names.get(value)}
+            {"reference": c.name, "samples": self._samples(c.value), "map": value, "name": classes.get(value)}
             for c in self._reference.classes
             for value in [self._matched[c.value]]
         ]
@@ -172,6 +175,13 @@ class _Comparison:
         if idle:
             told.append(f"Pairs with a class that is not there: {', '.join(f'{one}={other}' for one, other in idle)}.")
         return told
+
+    def _named(self, entry: LandCoverClass) -> LandCoverClass:
+        """By the reference's name and colour where the map has but a number."""
+        others = [c for c in self._reference.classes if self._matched[c.value] == entry.value]
+        if entry.name != str(entry.value) or len(others) != 1:
+            return entry
+        return replace(entry, name=others[0].name, color=others[0].color)
 
     def _samples(self, value: int) -> int:
         return int(self._counted.counts[self._counted.reference == value].sum())

@@ -91,7 +91,7 @@ def _areas(document: Document) -> Section:
     told = [
         "The map's own areas are biased by its confusions. These estimates, with 95 % margins, weigh the reference by "
         f"the area of each class on the map (Olofsson et al. 2014); overall accuracy is then {overall}.",
-        _AREA_WHY[document["kind"]],
+        _AREA_WHY[document["kind"]] + " Where the sample holds no error there is no margin, but may be errors.",
     ]
     if areas["covered"] < 1:
         told.append(
@@ -108,7 +108,7 @@ def _provenance(document: Document) -> Section:
     facts = [("Map", document["map"]), ("Reference", document["reference"]), ("Class field", document["class_field"])]
     rows = [[pair["reference"], pair["samples"], pair["name"] or "left out"] for pair in document["matches"]]
     matches = html.table(["Class of the reference", "Pixels", "Class of the map"], rows, numbers=(1,))
-    return Section("Provenance", html.join([html.pairs(facts), html.details("Classes compared", matches)]))
+    return Section("Provenance", html.join([html.pairs(facts), html.heading("Classes compared"), matches]))
 
 
 def _swatch(entry: Mapping[str, Any]) -> Html:
@@ -132,10 +132,13 @@ def _amount(value: float) -> str:
 
 
 def _around(value: Optional[float], margin: Optional[float]) -> Optional[str]:
-    return None if value is None or margin is None else f"{_amount(value)} ± {_amount(margin)}"
+    """Without a margin of nothing, which only says that the sample holds no error."""
+    if value is None:
+        return None
+    return f"{_amount(value)} ± {_amount(margin)}" if margin else _amount(value)
 
 
 def _share(value: Optional[float], margin: Optional[float]) -> Optional[str]:
-    if value is None or margin is None:
+    if value is None:
         return None
-    return f"{100 * value:.1f} ± {100 * margin:.1f} %"
+    return f"{100 * value:.1f} ± {100 * margin:.1f} %" if margin else f"{100 * value:.1f} %"

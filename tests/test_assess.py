@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -139,6 +140,18 @@ def test_what_has_no_partner_is_told(land_cover: str) -> None:
         "glacier": None, "water": "Water", "wood": "Forest",
     }  # fmt: skip
     assert summary["areas"]["covered"] == 1.0 and summary["areas"]["per_class"][1]["adjusted"] is not None
+
+
+def test_a_map_of_bare_numbers_takes_the_names_of_the_reference(tmp_path: Path) -> None:
+    place, events = str(tmp_path / "bare.tif"), Events()
+    with create_raster(place, grid(), dtype="uint8", nodata=255) as writer:
+        writer.write(Window(0, 0, 30, 30), MAP)
+    source = layer(tmp_path / "r.gpkg", [(BOXES[0], 3), (BOXES[4], 5)], ogr.OFTInteger)
+    styled = replace(source, classes=(("3", "Lake", "#123456"),))
+    legend = run(place, reference=styled, events=events)["summary"]["legend"]
+    assert [(c["value"], c["name"]) for c in legend] == [(3, "Lake"), (5, "5"), (8, "8")]
+    assert legend[0]["color"] == "#123456"
+    assert "3 is" not in events.texts("message")[0] and "Lake is Lake" in events.texts("message")[0]
 
 
 def test_a_class_of_the_map_without_reference_has_no_area(land_cover: str) -> None:
