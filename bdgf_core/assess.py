@@ -78,8 +78,9 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
     clustered = reference.features is not None and samples > features
     warnings = [*reference.warnings, *comparison.warnings()]
     matches = comparison.matches()
-    told = [f"{match['reference']} is {match['name']}" for match in matches[:20] if match["name"]]
-    progress.message(f"Classes of the reference in the map: {', '.join(told)}{', …' if len(matches) > 20 else ''}.")
+    for match in matches:
+        if match["name"] and match["name"].casefold() != match["reference"].casefold():
+            progress.message(f"{match['reference']} of the reference is {match['name']} of the map.")
     for warning in warnings:
         progress.warning(warning)
     summary = {
