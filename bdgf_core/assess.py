@@ -97,7 +97,7 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
         "warnings": warnings,
         **assessment(evidence, clustered=clustered, seed=config.seed, progress=progress.part(0.8, 0.99)),
     }
-    progress.check_canceled()
+    progress.update(1.0)  # the last chance to stop
     if config.html:
         write_report(config.html, assessment_report(summary))
     if config.csv:
@@ -105,7 +105,6 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
     if config.json:
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         write_whole(config.json, text.encode("utf-8", "replace"))
-    progress.update(1.0)
     return {"html": config.html, "csv": config.csv, "json": config.json, **_figures(summary)}
 
 
@@ -126,19 +125,20 @@ class _Comparison:
         self._config, self._counted, self._mapped, self._reference = config, counted, mapped, reference
         self._pairs: Pairs = config.pairs or ()
         self._matched = match_classes(reference, mapped, self._pairs)
-        self._kept = (counted.found >= 0) & np.array([self._matched[int(v)] is not None for v in counted.reference])
+        known = np.array([self._matched[int(value)] is not None for value in counted.reference], bool)
+        self._kept = known & (counted.found >= 0)
 
     def evidence(self, hectares: Optional[float]) -> Evidence:
         counted, kept = self._counted, self._kept
-        if not any(value is not None for value in self._matched.values()):
-            raise InputError(
-                f"None of the reference classes ({listed(self._reference.classes)}) is a class of the map "
-                f"({listed(self._mapped.classes)}); pair them by name or value."
-            )
-        if not kept.any():
+        if not (counted.found >= 0).any():
             raise InputError(
                 f"Nowhere do {self._config.source} and {self._config.map} both have a class; check their extents and "
                 "nodata values."
+            )
+        if not kept.any():
+            raise InputError(
+                f"None of the reference classes ({listed(self._reference.classes)}) is a class of the map "
+                f"({listed(self._mapped.classes)}); pair them by name or value."
             )
         wanted = np.array([self._matched[int(value)] for value in counted.reference[kept]], np.int64)
         values = np.union1d(counted.present, wanted)

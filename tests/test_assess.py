@@ -228,7 +228,11 @@ def test_what_cannot_be_compared(land_cover: str, tmp_path: Path) -> None:
     outside = layer(tmp_path / "o.gpkg", [(box(50, 50, 3, 3), "water")])
     unknown = layer(tmp_path / "u.gpkg", [(BOXES[0], "lake")])
     bare = layer(tmp_path / "b.gpkg", [(box(2, 29, 3, 1), "water")])
+    empty = tmp_path / "empty.tif"
+    with create_raster(empty, grid(), dtype="uint8", nodata=255):
+        pass
     for words, config in (
+        ("both have a class", {"reference_raster": str(empty)}),
         ("None of the reference classes .lake. is a class of the map", {"reference": unknown}),
         ("both have a class", {"reference": bare}),
         ("lies on the raster", {"reference": outside}),
