@@ -74,8 +74,7 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
     counted = tally(raster, reference, progress.part(0.0, 0.8))
     comparison = _Comparison(config, counted, raster.legend(counted.present), reference.legend(counted.references))
     evidence = comparison.evidence(pixel_hectares(raster.grid))
-    samples, features = int(evidence.clusters.count.sum()), evidence.clusters.number
-    clustered = reference.features is not None and samples > features
+    clustered = not reference.is_raster and evidence.clusters.several
     warnings = [*reference.warnings, *comparison.warnings()]
     matches = comparison.matches()
     for match in matches:
@@ -88,9 +87,9 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
         "map": str(config.map),
         "reference": config.source,
         "class_field": config.reference.field if config.reference else None,
-        "kind": "raster" if reference.features is None else "polygons" if clustered else "points",
-        "samples": samples,
-        "features": None if reference.features is None else features,
+        "kind": "raster" if reference.is_raster else "polygons" if clustered else "points",
+        "samples": int(evidence.clusters.count.sum()),
+        "features": None if reference.is_raster else evidence.clusters.number,
         "matches": matches,
         "draws": DRAWS if clustered else 0,
         "seed": config.seed,

@@ -42,9 +42,9 @@ class Clusters:
 
     def redrawn(self, draws: int, rng: np.random.Generator) -> Iterator[Integers]:
         """The confusion matrices of as many clusters drawn with replacement."""
-        index = np.unique(self.cluster, return_inverse=True)[1]
+        index, number = np.unique(self.cluster, return_inverse=True)[1], self.number
         for _ in range(draws):
-            times = np.bincount(rng.integers(0, self.number, self.number), minlength=self.number)
+            times = np.bincount(rng.integers(0, number, number), minlength=number)
             yield self._confusion(times[index] * self.count)
 
     def _confusion(self, counts: Integers) -> Integers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Optional, Protocol, Sequence
+from typing import Protocol, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +35,9 @@ class Samples:
 
 
 class Reference(Protocol):
-    """Reference data on a map's grid. ``features`` is how many they lie in, None for a raster; ``pixels`` how many
-    there are, if that is known beforehand."""
+    """Reference data on a map's grid."""
 
-    features: Optional[int]
+    is_raster: bool
     warnings: Sequence[str]
 
     def samples(self, window: Window) -> Samples: ...
@@ -52,7 +51,7 @@ class LabelReference:
     def __init__(self, source: LabelSource, grid: Grid) -> None:
         self._labels = rasterize_labels(source, grid)
         self._values = np.array(self._labels.legend.values)[self._labels.classes]
-        self.features: Optional[int] = len(np.unique(self._labels.groups))
+        self.is_raster = False
         self.warnings: Sequence[str] = self._labels.warnings
 
     def samples(self, window: Window) -> Samples:
@@ -73,7 +72,7 @@ class RasterReference:
     def __init__(self, path: str, grid: Grid) -> None:
         self._raster = ClassRaster(path)
         self._classes = RegriddedClasses(self._raster, grid)
-        self.features: Optional[int] = None
+        self.is_raster = True
         self.warnings: Sequence[str] = ()
 
     def samples(self, window: Window) -> Samples:

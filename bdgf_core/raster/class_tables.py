@@ -41,7 +41,7 @@ def read_classes(band: gdal.Band) -> dict[int, Entry]:
         entries = {value: Entry(name=name.strip()) for value, name in names if name.strip()}
     colors = band.GetColorTable()
     for value, entry in entries.items():
-        if not entry.color and colors is not None and value < colors.GetCount():
+        if not entry.color and colors is not None and 0 <= value < colors.GetCount():
             entries[value] = entry._replace(color=_hex(*colors.GetColorEntry(value)[:3]))
     return entries
 
