@@ -29,6 +29,7 @@ VERBS = {
     "pretrain": "Learn the look of a scene from its rasters, without labels.",
     "train": "Train a land-cover classifier from a pretrained model and labelled polygons or points.",
     "classify": "Map a scene with a trained classifier.",
+    "assess": "Hold a map against reference polygons, points or a reference raster.",
     "info": "Tell what a model file holds.",
 }
 

@@ -10,7 +10,8 @@ from typing import Any, Callable, Literal, Sequence, get_args, get_origin
 
 from .job import accepts_none, field_type, is_required, without_none
 
-_NAMES = {"labels.field": "class-field"}  # else the names of the fields; a source's path goes by the source's own name
+# else the names of the fields; a source's path goes by the source's own name
+_NAMES = {"labels.field": "class-field", "reference.field": "class-field", "pairs": "pair"}
 
 
 def parse_options(verb: str, config: type[Any], about: str, arguments: Sequence[str]) -> dict[str, Any]:
@@ -40,6 +41,14 @@ def band_numbers(text: str) -> list[int]:
     return numbers
 
 
+def pair(text: str) -> list[str]:
+    """``a=b`` as a list of both."""
+    one, sign, other = text.partition("=")
+    if not (one.strip() and sign and other.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no pair such as a=b")
+    return [one.strip(), other.strip()]
+
+
 def _add(parser: argparse.ArgumentParser, config: type[Any], at: str, *, required: bool) -> None:
     for field in dataclasses.fields(config):
         place = at + field.name
@@ -65,6 +74,8 @@ def _option(wanted: Any) -> dict[str, Any] | None:
         return {"choices": options}
     if wanted is bool:
         return {"action": argparse.BooleanOptionalAction}
+    if options == (tuple[str, str], ...):
+        return {"type": pair, "action": "append", "metavar": "A=B"}
     if origin is tuple:
         return {"type": band_numbers, "metavar": "1,2,5-9"} if options == (int, ...) else None
     reader: Callable[[str], Any] = wanted if wanted in (int, float) else str

@@ -94,6 +94,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Content]], *, numbers: Co
     return Html(f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>')
 
 
+def over(content: Content, note: Content) -> Html:
+    """Content with a small note under it, in a table's cell."""
+    return Html(f'{text(content)}<small class="quiet">{text(note)}</small>')
+
+
 def details(summary: str, body: Html) -> Html:
     """Folded until it is asked for."""
     return Html(f"<details><summary>{escape(summary)}</summary>{body}</details>")
@@ -129,6 +134,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem 1.6rem .3rem 0; text-align: left; border-bottom: 1px solid var(--line); }
 th { font-weight: 500; color: var(--quiet); }
 .number { text-align: right; }
+small { display: block; white-space: nowrap; }
 .pairs th { padding-right: 2rem; vertical-align: top; white-space: nowrap; }
 .pairs td { overflow-wrap: anywhere; }
 .swatch { display: inline-block; width: .95em; height: .95em; margin-right: .6em; vertical-align: -.1em;

@@ -68,7 +68,7 @@ def label_source(
     name: str,
     field: str,
 ) -> dict[str, Any]:
-    """The training layer as the engine's job wants it: path, layer, field and classes.
+    """A layer of polygons or points as the engine's job wants it: path, layer, field and classes.
 
     A layer whose features are exactly those of its file is used in place; anything else (in memory, filtered,
     joined, edited, reprojected by hand, or only its selection wanted) is written to a temporary GeoPackage.
@@ -85,13 +85,14 @@ def label_source(
 def refuse_labels(
     source: Optional[QgsProcessingFeatureSource], field: str, raster: QgsRasterLayer, context: Any
 ) -> None:
-    """Raises QgsProcessingException where nothing can be learned for ``raster`` from ``field`` of ``source``."""
+    """Raises QgsProcessingException where ``field`` of ``source`` tells nothing of ``raster``."""
     if source is None:
-        raise QgsProcessingException(tr("The training layer could not be opened; choose another."))
+        raise QgsProcessingException(tr("The layer of polygons or points could not be opened; choose another."))
     if source.fields().lookupField(field) < 0:
         raise QgsProcessingException(
             tr(
-                "The training layer has no field {field}; it has {fields}.",
+                "The layer {name} has no field {field}; it has {fields}.",
+                name=source.sourceName(),
                 field=field,
                 fields=", ".join(source.fields().names()) or tr("none"),
             )
@@ -99,14 +100,14 @@ def refuse_labels(
     if source.featureCount() == 0:
         raise QgsProcessingException(
             tr(
-                "The training layer {name} has no features to train with: draw some, or mind its selection and filter.",
+                "The layer {name} has no features: draw some, or mind its selection and filter.",
                 name=source.sourceName(),
             )
         )
     if not overlap(raster, source, context):
         raise QgsProcessingException(
             tr(
-                "The training layer {labels} does not overlap the raster {raster}; check their CRS.",
+                "The layer {labels} does not overlap the raster {raster}; check their CRS.",
                 labels=source.sourceName(),
                 raster=raster.name(),
             )
@@ -199,6 +200,6 @@ def _export(source: QgsProcessingFeatureSource, field: str, context: QgsProcessi
     del writer  # closes the file
     if problem:
         raise QgsProcessingException(
-            tr("The training layer could not be written to {path}: {reason}.", path=path, reason=problem)
+            tr("The layer could not be written to {path}: {reason}.", path=path, reason=problem)
         )
     return path

@@ -8,6 +8,7 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from . import settings
+from .algorithms.assess import AssessAlgorithm
 from .algorithms.classify import ClassifyAlgorithm
 from .algorithms.modelinfo import ModelInfoAlgorithm
 from .algorithms.pretrain import PretrainAlgorithm
@@ -42,7 +43,7 @@ class BdgfProvider(QgsProcessingProvider):
         settings.unregister()
 
     def loadAlgorithms(self) -> None:
-        for algorithm in (PretrainAlgorithm, TrainAlgorithm, ClassifyAlgorithm, ModelInfoAlgorithm):
+        for algorithm in (PretrainAlgorithm, TrainAlgorithm, ClassifyAlgorithm, AssessAlgorithm, ModelInfoAlgorithm):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:

@@ -28,6 +28,7 @@ def main() -> None:
         "pretrain": {**rasters, "SECOND_KIND": "sar_linear", "OUTPUT": "/data/scene.bdgf"},
         "train": {**rasters, **labels, "PRETRAINED": "/data/scene.bdgf", "OUTPUT": "/data/classifier.bdgf"},
         "classify": {**rasters, "CLASSIFIER": "/data/classifier.bdgf"},
+        "assess": {"MAP": given["MAP"], "REFERENCE": polygons, "CLASS_FIELD": given["FIELD"]},
         "modelinfo": {"MODEL": "/data/classifier.bdgf"},
     }
     for name, parameters in dialogs.items():

@@ -16,7 +16,7 @@ import pytest
 from bdgf_core.duration import duration
 
 ROOT = Path(__file__).parents[1]
-FAKE = '''
+FAKE = """
 import errno, os, sys, time, types, warnings
 from dataclasses import dataclass
 from bdgf_core import errors
@@ -65,7 +65,7 @@ module.TrainConfig, module.train = TrainConfig, train
 TrainConfig.__module__ = module.__name__
 from bdgf_core.__main__ import main
 sys.exit(main())
-'''
+"""
 
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:

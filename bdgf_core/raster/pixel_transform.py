@@ -60,12 +60,11 @@ class PixelTransform:
     def _linear(self, cols: Positions, rows: Positions, spacing: int) -> tuple[Positions, Positions]:
         """The images between those of the positions at whole multiples of ``spacing``; exact in torn cells."""
         left, top = np.floor(cols / spacing).astype(np.intp), np.floor(rows / spacing).astype(np.intp)
-        first_col, first_row = int(left.min()), int(top.min())
-        node_cols = np.arange(first_col, int(left.max()) + 2) * float(spacing)
-        node_rows = np.arange(first_row, int(top.max()) + 2) * float(spacing)
-        nodes = self.exact(*np.meshgrid(node_cols, node_rows))
+        # only the nodes around the positions, which may lie far apart
+        across, down = np.unique(np.concatenate([left, left + 1])), np.unique(np.concatenate([top, top + 1]))
+        nodes = self.exact(*np.meshgrid(across * float(spacing), down * float(spacing)))
         right_part, lower_part = (cols / spacing - left)[None, :], (rows / spacing - top)[:, None]
-        left, top = (left - first_col)[None, :], (top - first_row)[:, None]
+        left, top = np.searchsorted(across, left)[None, :], np.searchsorted(down, top)[:, None]
         x, y = (
             (1 - lower_part) * ((1 - right_part) * node[top, left] + right_part * node[top, left + 1])
             + lower_part * ((1 - right_part) * node[top + 1, left] + right_part * node[top + 1, left + 1])

@@ -18,7 +18,8 @@ from test_verbs import Chain, chain_of, run_chain
 from tiny_scene import TinyScene
 
 ROOT = Path(__file__).parent.parent.parent
-LATENCY_S = 5.0
+# A user's desktop is idle; where other jobs take the cores, each has to wait for its turn.
+LATENCY_S = 5.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,9 @@ def test_the_engine_reads_every_job(engine, scene, run):
     jobs["train"] = engine.job
     run("classify", CLASSIFIER=trained["OUTPUT"], **rasters, OUTPUT=scene.path("map.tif"))
     jobs["classify"] = engine.job
+    reference = dict(REFERENCE=scene.polygons, CLASS_FIELD="class", PAIRS=["wood", "9"])
+    run("assess", MAP=scene.raster("lone.tif", bands=1), **reference, CSV=scene.path("t.csv"))
+    jobs["assess"] = engine.job
     run("modelinfo", MODEL=pretrained, HTML=scene.path("info.html"))
     jobs["info"] = engine.job
     done = subprocess.run(

@@ -72,7 +72,7 @@ def test_selection_only(layer, labels_of, scene):
 
 
 def test_empty_selection_is_refused(layer, labels_of):
-    with pytest.raises(QgsProcessingException, match="has no features to train with"):
+    with pytest.raises(QgsProcessingException, match="has no features"):
         labels_of(QgsProcessingFeatureSourceDefinition(layer.id(), selectedFeaturesOnly=True))
 
 

@@ -8,17 +8,22 @@ from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 DECLARED = {
     "pretrain": (
-        "SPECTRAL SPECTRAL_BANDS SECOND SECOND_BANDS SECOND_KIND PRESET SEED* DEVICE LOOKS* STEPS* MEMORY* OUTPUT",
+        "SPECTRAL SPECTRAL_BANDS SECOND SECOND_BANDS SECOND_KIND PRESET SEED* DEVICE "
+        "LOOKS* STEPS* MEMORY* RESUME* OUTPUT",
         "OUTPUT",
     ),
     "train": (
         "PRETRAINED SPECTRAL SECOND LABELS CLASS_FIELD SAMPLES_PER_CLASS VALIDATION PRESET SEED* DEVICE "
-        "EPOCHS* MINIMUM_PIXELS* UNLABELLED* MEMORY* OUTPUT REPORT",
+        "EPOCHS* MINIMUM_PIXELS* UNLABELLED* MEMORY* RESUME* OUTPUT REPORT",
         "OUTPUT REPORT OVERALL_ACCURACY AVERAGE_ACCURACY KAPPA",
     ),
     "classify": (
-        "CLASSIFIER SPECTRAL SECOND DEVICE MIN_DATA* MEMORY* OUTPUT CONFIDENCE PROBABILITIES QUALITY",
+        "CLASSIFIER SPECTRAL SECOND DEVICE MIN_DATA* MEMORY* RESUME* OUTPUT CONFIDENCE PROBABILITIES QUALITY",
         "OUTPUT CONFIDENCE PROBABILITIES QUALITY",
+    ),
+    "assess": (
+        "MAP REFERENCE CLASS_FIELD PAIRS* SEED* REPORT CSV JSON",
+        "REPORT CSV JSON OVERALL_ACCURACY AVERAGE_ACCURACY KAPPA",
     ),
     "modelinfo": ("MODEL HTML JSON", "HTML JSON"),
 }
@@ -86,6 +91,19 @@ def test_labels_far_away_are_refused(check, scene):
     given = dict(PRETRAINED=pretrained, LABELS=scene.polygons, CLASS_FIELD="class", OUTPUT=scene.path("c.bdgf"))
     assert check("train", **given, SPECTRAL=scene.spectral) == ""
     assert "does not overlap the raster far" in check("train", **given, SPECTRAL=far)
+
+
+def test_what_cannot_be_assessed_is_refused(check, scene):
+    land_cover, far = scene.raster("map.tif", bands=1), scene.raster("far.tif", bands=1, west=700000.0)
+    given = dict(REFERENCE=scene.polygons, CLASS_FIELD="class", REPORT=scene.path("r.html"))
+    assert check("assess", MAP=land_cover, **given) == ""
+    assert check("assess", MAP=land_cover, **given, PAIRS=["water", "3", "wood", "9"]) == ""
+    assert "pairs" in check("assess", MAP=land_cover, **given, PAIRS=["water", "3", "wood"])
+    assert "does not overlap the raster far" in check("assess", MAP=far, **given)
+    assert "has 4 bands" in check("assess", MAP=scene.spectral, **given)
+    assert "CLASS_FIELD" in check("assess", MAP=land_cover, REFERENCE=scene.polygons)
+    assert "has no field kind" in check("assess", MAP=land_cover, **{**given, "CLASS_FIELD": "kind"})
+    assert "is an input or another output" in check("assess", MAP=land_cover, **given, CSV=scene.path("r.html"))
 
 
 @pytest.mark.parametrize(

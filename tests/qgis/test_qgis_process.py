@@ -16,7 +16,7 @@ import pytest
 from qgis_process import QgisProcess, StepFailed
 
 ROOT = Path(__file__).parents[2]
-ALGORITHMS = ("bdgf:classify", "bdgf:modelinfo", "bdgf:pretrain", "bdgf:train")
+ALGORITHMS = ("bdgf:assess", "bdgf:classify", "bdgf:modelinfo", "bdgf:pretrain", "bdgf:train")
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,16 @@ def test_pretrain_train_classify_info(engine, scene, run):
     assert told == {"HTML": scene.path("i.html"), "JSON": scene.path("i.json")}
 
 
+def test_an_assessment_tells_its_figures_and_files(engine, scene, run):
+    given = dict(MAP=scene.raster("map.tif", bands=1), REFERENCE=scene.polygons, CLASS_FIELD="CLASS", SEED=3)
+    figures = {"OVERALL_ACCURACY": 0.75, "AVERAGE_ACCURACY": 0.5, "KAPPA": 0.25}
+    assert run("assess", **given) == figures
+    assert engine.job["reference"]["field"] == "class" and engine.job["pairs"] is None and engine.job["seed"] == 3
+    files = {name: scene.path(f"out.{name}") for name in ("REPORT", "CSV", "JSON")}
+    assert run("assess", **given, **files, PAIRS=[["wood", "9"], ["water", "3"]]) == {**files, **figures}
+    assert engine.job["pairs"] == [["wood", "9"], ["water", "3"]] and all(map(os.path.exists, files.values()))
+
+
 def test_all_rasters_of_classify(engine, scene, run):
     classifier = scene.model("c.bdgf", "classifier", second=False)
     names = ("OUTPUT", "CONFIDENCE", "PROBABILITIES", "QUALITY")

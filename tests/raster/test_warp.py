@@ -171,3 +171,15 @@ def test_where_the_crs_do_not_meet_nothing_is_read(make_raster: Callable) -> Non
 
 def gdal_point(x: float, y: float, source: str, target: str) -> tuple[float, float, float]:
     return osr.CoordinateTransformation(crs_from(source), crs_from(target)).TransformPoint(x, y)
+
+
+def test_the_size_of_the_grid_costs_nothing_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact, sizes = PixelTransform.exact, []
+
+    def counted(self: PixelTransform, cols: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        sizes.append(cols.size)
+        return exact(self, cols, rows)
+
+    monkeypatch.setattr(PixelTransform, "exact", counted)
+    PixelTransform(grid_from(200_000, 150_000), grid_from(900, 900, DEGREES, "EPSG:4326"))
+    assert sum(sizes) < 10_000
