@@ -83,8 +83,8 @@ class RasterStack:
         name = ""
         for modality, source in sources.items():
             dataset = open_raster(source.path)
-            numbers = _numbers(source, dataset)
             try:
+                numbers = _numbers(source, dataset)
                 bands[modality] = band_infos(dataset, numbers)
                 reader = BandReader(dataset, numbers)
                 own_grid = Grid.of(dataset)

@@ -49,7 +49,7 @@ def soak(scene: TinyScene, minutes: float) -> int:
     chain = chain_of(scene, "soak")
     outputs = [chain.pretrain.output, chain.train.output, chain.train.report, chain.classify.output]
     outputs += [chain.classify.confidence, chain.classify.probabilities, chain.classify.quality]
-    outputs += [str(Path(path).with_suffix(".qml")) for path in outputs[3:5]]
+    outputs += [str(Path(path).with_suffix(".qml")) for path in outputs[3:5]] + [outputs[3] + ".aux.xml"]
     before = {path.name for path in scene.folder.iterdir()}
     temporary = set(os.listdir(tempfile.gettempdir()))
     memory: list[float] = []
@@ -91,9 +91,11 @@ def in_this_process(chain: Chain, *, interrupted: bool) -> None:
 
 def in_processes(chain: Chain) -> None:
     for name in VERBS:
-        job = json.dumps(asdict(getattr(chain, name)), default=str).encode() + b"\n"
-        engine = [sys.executable, "-m", "bdgf_core", name, "--job", "-"]
-        subprocess.run(engine, input=job, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as job:
+            json.dump(asdict(getattr(chain, name)), job, default=str)
+            job.flush()
+            engine = [sys.executable, "-m", "bdgf_core", name, "--job", job.name]
+            subprocess.run(engine, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def resident_mb() -> float:

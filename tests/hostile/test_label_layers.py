@@ -107,7 +107,7 @@ def write_layer(
     field: str = "class",
     driver: str = "GPKG",
 ) -> Path:
-    gdal.Unlink(str(path))
+    Path(path).unlink(missing_ok=True)
     dataset = ogr.GetDriverByName(driver).CreateDataSource(str(path))
     layer = dataset.CreateLayer("training", crs_from(crs) if crs else None, ogr.wkbUnknown)
     layer.CreateField(ogr.FieldDefn(field, kind))

@@ -40,8 +40,9 @@ def configs(chain, mark: str) -> list[tuple[str, Any]]:
 
 def by_job(chain) -> None:
     for verb, config in configs(chain, "job"):
-        job = json.dumps(asdict(config), default=str).encode() + b"\n"
-        subprocess.run([sys.executable, "-m", "bdgf_core", verb, "--job", "-"], input=job, cwd=ROOT, check=True)
+        job = Path(chain.scene.path("job.json"))
+        job.write_text(json.dumps(asdict(config), default=str))
+        subprocess.run([sys.executable, "-m", "bdgf_core", verb, "--job", str(job)], cwd=ROOT, check=True)
 
 
 def by_shell(chain) -> None:
