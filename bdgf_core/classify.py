@@ -121,6 +121,7 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         if not mapped:
             unfinished.remove()
             raise InputError("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
+        writers.finish()
         progress.update(1.0)  # the last chance to stop: the files appear as the block ends
     return {
         "output": config.output, "confidence": config.confidence, "probabilities": config.probabilities,
@@ -227,6 +228,10 @@ class _Writers:
             "quality": np.round(100 * shares).astype(np.uint8),
         }  # fmt: skip
         return {name: array for name, array in tile.items() if self._writers[name]}
+
+    def finish(self) -> None:
+        for writer in filter(None, self._writers.values()):
+            writer.finish()
 
     def write(self, window: Window, tile: _Tile) -> None:
         for name, array in tile.items():

@@ -29,6 +29,7 @@ def same_rasters(one: str | Path, other: str | Path) -> None:
 
 
 def _timeless(document: Any) -> Any:
+    """Without durations, and without the words of the CRS: GDAL reads them otherwise in the process that wrote them."""
     if isinstance(document, dict):
-        return {key: _timeless(value) for key, value in document.items() if key != "seconds"}
+        return {key: _timeless(value) for key, value in document.items() if key not in ("seconds", "crs_wkt")}
     return [_timeless(value) for value in document] if isinstance(document, list) else document

@@ -60,6 +60,12 @@ class RasterWriter:
             except RuntimeError as error:
                 raise _write_failed(self._path, str(error)) from error
 
+    def finish(self) -> None:
+        """Close the file while the block still runs: of several rasters none appears where one of them fails."""
+        failures = self.close()
+        if failures:
+            raise _write_failed(self._path, failures[0])
+
     def close(self) -> list[str]:
         """Write what GDAL still holds back and close the file; the failures in doing so."""
         with gdal_silent() as failures:
@@ -105,9 +111,7 @@ def create_raster(
         writer = RasterWriter(final, dataset, grid, nodata)
         del dataset  # only the writer holds it, and closes the file by letting go
         yield writer
-        failures = writer.close()
-        if failures:
-            raise _write_failed(final, failures[0])
+        writer.finish()
         if style is not None:
             _beside(unfinished, ".qml").write_text(style, encoding="utf-8")
         _publish(unfinished, final)

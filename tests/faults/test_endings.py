@@ -26,6 +26,7 @@ LATENCY_S = 5.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     chain = chain_of(TinyScene(tmp_path_factory.mktemp("endings")), "whole")
     chain.train = replace(chain.train, epochs=2)
+    chain.classify = replace(chain.classify, tile=12)
     return run_chain(chain)
 
 
@@ -70,8 +71,9 @@ def job(chain: Chain, verb: str, mark: str) -> tuple[Any, set[str]]:
     return replace(config, **outputs, **longer), {path.name for path in chain.scene.folder.iterdir()}
 
 
+_VERBS = [pytest.param("pretrain", marks=pytest.mark.long), pytest.param("train", marks=pytest.mark.long), "classify"]
 STAGES = [
-    pytest.param(verb, fraction, marks=() if fraction == 0.06 else pytest.mark.long)
+    pytest.param(verb, fraction, marks=() if (verb, fraction) == ("classify", 0.06) else pytest.mark.long)
     for verb in ("pretrain", "train", "classify")
     for fraction in (0.0, 0.06, 0.3, 0.5)
     if not (verb == "pretrain" and fraction == 0.5)
@@ -106,7 +108,7 @@ def test_asked_to_stop(chain: Chain, verb: str, fraction: float, way: str, recor
     assert not chain.scene.leftovers(known)
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "train", "classify"])
+@pytest.mark.parametrize("verb", _VERBS)
 def test_a_reader_that_goes_away_ends_the_job(chain: Chain, verb: str):
     config, known = job(chain, verb, "pipe")
     engine = Engine(verb, config)
@@ -131,7 +133,7 @@ def _mount(*options: str) -> int:
     return subprocess.run(["mount", *options], capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "train", "classify"])
+@pytest.mark.parametrize("verb", _VERBS)
 def test_a_disk_that_is_full_from_the_start_is_told_at_once(chain: Chain, verb: str, small_disk: Path):
     if verb == "classify":
         assert not _mount("-o", "remount,size=4k", str(small_disk))
@@ -142,12 +144,11 @@ def test_a_disk_that_is_full_from_the_start_is_told_at_once(chain: Chain, verb: 
     assert time.monotonic() - began < 30 and not list(small_disk.iterdir())
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "train", "classify"])
+@pytest.mark.parametrize("verb", _VERBS)
 def test_a_disk_that_becomes_full_costs_nothing_but_time(chain: Chain, verb: str, small_disk: Path):
     """Once there is space again the same job goes on, and ends as elsewhere."""
     assert not _mount("-o", "remount,size=400m", str(small_disk))
     config, outputs = on(small_disk, replace(getattr(chain, verb), checkpoint_s=0.0))
-    config = replace(config, tile=12) if verb == "classify" else config
     engine = Engine(verb, config)
     engine.wait_for(0.32)
     filler = small_disk / "filler"
@@ -182,6 +183,7 @@ def assert_disk_full(code: int, events: list[dict[str, Any]]) -> None:
     assert any(word in text for word in ("space", "disk", "free")) and text.endswith(".") and "\n" not in text
 
 
+@pytest.mark.long
 def test_states_that_do_not_fit_cost_a_warning_not_the_job(chain: Chain, small_disk: Path):
     config = replace(chain.pretrain, output=str(small_disk / "whole_pre.bdgf"), checkpoint_s=0.0)
     assert not _mount("-o", "remount,size=30m", str(small_disk))  # the model has 17 MB, the state three times as much
@@ -191,6 +193,7 @@ def test_states_that_do_not_fit_cost_a_warning_not_the_job(chain: Chain, small_d
     same_model(chain.pretrain.output, config.output)
 
 
+@pytest.mark.long
 def test_the_second_to_claim_an_output_is_told(chain: Chain):
     config, known = job(chain, "train", "twice")
     first = Engine("train", config)
@@ -204,6 +207,7 @@ def test_the_second_to_claim_an_output_is_told(chain: Chain):
     assert first.end()[0] == 130 and not chain.scene.leftovers(known)
 
 
+@pytest.mark.long
 def test_jobs_on_the_same_inputs_side_by_side(chain: Chain):
     """They end as each does alone."""
     engines, outputs = [], []
