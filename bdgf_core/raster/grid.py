@@ -21,6 +21,7 @@ Affine = tuple[float, float, float, float, float, float]
 _PLAIN = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 # QGIS draws a raster without georeference downwards from y = 0; labels digitised on it have these coordinates.
 _UNREFERENCED = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
+_EARTH_RADIUS = 6_371_007.0  # metres, of the sphere with the ellipsoid's area
 _ALIGNED = 0.01  # pixels; smaller shifts between two grids are rounding, not resampling
 
 
@@ -73,6 +74,19 @@ class Grid:
     def crs(self) -> osr.SpatialReference | None:
         """The CRS with x = easting or longitude first, whatever its authority says; None without one."""
         return crs_of(self.crs_wkt)
+
+    @property
+    def pixel_area_m2(self) -> float | None:
+        """The area of the pixel in the middle of the grid, in degrees that on a sphere; None without a CRS."""
+        crs = self.crs
+        if crs is None or not self.is_georeferenced:
+            return None
+        _, a, b, _, d, e = self.geotransform
+        if not crs.IsGeographic():
+            return abs(a * e - b * d) * float(crs.GetLinearUnits()) ** 2
+        _, latitude = self.to_world(np.array([self.width / 2]), np.array([self.height / 2]))
+        degree = float(crs.GetAngularUnits())
+        return abs(a * e - b * d) * (degree * _EARTH_RADIUS) ** 2 * float(np.cos(latitude[0] * degree))
 
     def to_world(self, cols: NDArray[np.float64], rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
         """Pixel positions (0, 0 is the outer corner of the first pixel) → x, y in CRS units."""

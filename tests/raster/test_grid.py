@@ -54,6 +54,14 @@ def test_equal_crs_in_other_words_are_the_same() -> None:
     assert grid_from(2, 2, crs=UTM).offset_in(grid_from(2, 2, crs="+proj=utm +zone=33 +datum=WGS84")) == (0, 0)
 
 
+def test_area_of_a_pixel() -> None:
+    assert grid_from(9, 9).pixel_area_m2 == pytest.approx(100)
+    assert grid_from(9, 9, crs="+proj=utm +zone=33 +units=us-ft").pixel_area_m2 == pytest.approx(9.2903, rel=1e-4)
+    assert grid_from(9, 9, crs="").pixel_area_m2 is None
+    degree = grid_from(2, 2, (10.0, 0.001, 0, 60.001, 0, -0.001), crs="EPSG:4326").pixel_area_m2
+    assert degree == pytest.approx(111.3 * 111.2 / 2, rel=0.005)
+
+
 def test_degenerate_grids_are_refused() -> None:
     with pytest.raises(InputError, match="degenerate"):
         grid_from(2, 2, (0.0, 0.0, 0.0, 0.0, 0.0, -1.0))
