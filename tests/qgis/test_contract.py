@@ -30,6 +30,8 @@ def test_the_engine_reads_every_job(engine, scene, run):
     jobs["train"] = engine.job
     run("classify", CLASSIFIER=trained["OUTPUT"], **rasters, OUTPUT=scene.path("map.tif"))
     jobs["classify"] = engine.job
+    run("trainingsummary", **rasters, **labels, CSV=scene.path("classes.csv"))
+    jobs["trainingsummary"] = engine.job
     run("modelinfo", MODEL=pretrained, HTML=scene.path("info.html"))
     jobs["info"] = engine.job
     done = subprocess.run(
