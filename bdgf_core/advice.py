@@ -60,10 +60,11 @@ def _features(flaws: Sequence[Flaw]) -> str:
 
 
 def _pairs(pairs: Sequence[Pair], unit: str) -> str:
-    return _listed(f"{pair.one} and {pair.other} ({pair.value:.3g} {unit})" for pair in pairs)
+    # names have commas: "Bush, scrub"
+    return _listed((f"{pair.one} and {pair.other} ({pair.value:.3g} {unit})" for pair in pairs), between="; ")
 
 
-def _listed(items: Iterable[str]) -> str:
+def _listed(items: Iterable[str], between: str = ", ") -> str:
     items = list(items)
     more = f" and {len(items) - _MOST} more" if len(items) > _MOST else ""
-    return ", ".join(items[:_MOST]) + more
+    return between.join(items[:_MOST]) + more

@@ -36,17 +36,24 @@ def _headline(drawn: Drawn) -> Html:
 
 
 def _classes(drawn: Drawn) -> Section:
-    head = ["Class", "Polygons", "Points", "Pixels", "Area (ha)", "Smallest polygon", "Without data"]
-    head += ["Closest class", "Separability"]
+    head = [
+        "Class",
+        "Polygons",
+        "Points",
+        "Pixels",
+        "Area (ha)",
+        "Smallest polygon",
+        "Without data",
+        "Closest class",
+        "",
+    ]
     colors = {c.name: c.color for c in drawn.classes}
-    rows = [
-        [
-            html.swatch(c.color, c.name), c.polygons, c.points, c.pixels, c.area_ha, c.smallest_polygon,
-            c.pixels_without_data,
-            None if c.closest_class is None else html.swatch(colors[c.closest_class], c.closest_class), c.separability,
-        ]
-        for c in drawn.classes
-    ]  # fmt: skip
+    rows: list[list[html.Content]] = []
+    for c in drawn.classes:
+        counts = [c.polygons, c.points, c.pixels, c.area_ha, c.smallest_polygon, c.pixels_without_data]
+        closest = None if c.closest_class is None else html.swatch(colors[c.closest_class], c.closest_class)
+        distance = "" if c.separability is None else f"{c.separability:.2f}"
+        rows.append([html.swatch(c.color, c.name), *counts, closest, distance])
     return Section("Classes", html.table(head, rows, numbers=(1, 2, 3, 4, 5, 6, 8)))
 
 

@@ -100,7 +100,7 @@ def test_overlaps_belong_to_pairs(scene: TinyScene) -> None:
     found = summary(scene, draw(scene, ("a", 0, 8, 6), ("b", 4, 8, 6), ("c", 0, 12, 4), ("a", 0, 8, 6)))
     assert [(p["one"], p["other"], p["value"]) for p in found["overlaps"]] == [("a", "b", 12), ("a", "c", 8)]
     assert [c["pixels"] for c in found["classes"]] == [16, 24, 8]
-    assert told(found, "Mend the overlaps of a and b (12 pixels), a and c (8 pixels)")
+    assert told(found, "Mend the overlaps of a and b (12 pixels); a and c (8 pixels)")
 
 
 def test_flawed_features_are_named(scene: TinyScene) -> None:

@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingParameterMatrix,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
+    QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QColor
 
@@ -61,8 +62,9 @@ class TrainingLayerAlgorithm(base.BdgfAlgorithm):
             "into the model and the map.</p>"
             "<p><b>Raster to draw on</b> gives the layer its coordinate reference system, unless you choose one; "
             "without either it is the project's.</p>"
-            "<p><b>Training layer</b>: a GeoPackage. Its style, list of classes and checks are stored inside, so they "
-            "are there in every project. An existing file is never overwritten.</p>"
+            "<p><b>Training layer</b>: a GeoPackage. Name a file, since temporary ones go when QGIS closes. Its style, "
+            "list of classes and checks are stored inside, so they are there in every project. An existing file is "
+            "never overwritten.</p>"
             "<p>Draw three or more polygons of each class, in different places, and check them with <i>Training "
             "summary</i>. Snapping and <i>Avoid Overlap on Active Layer</i>, which keep neighbours from overlapping, "
             "belong to the project: switch them on in the Snapping Toolbar.</p>"
@@ -113,6 +115,8 @@ class TrainingLayerAlgorithm(base.BdgfAlgorithm):
     ) -> base.Parameters:
         self._path = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         drawing.create_layer(self._path, self._job["classes"], self._job["crs"], context)
+        if self._path.startswith(QgsProcessingUtils.tempFolder()):
+            feedback.pushWarning(tr("{path} is deleted when QGIS closes: export the layer before.", path=self._path))
         return {"OUTPUT": self._path}
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:

@@ -143,8 +143,10 @@ def test_what_was_drawn_is_never_overwritten(made, run, scene):
     assert layer.featureCount() == 1
 
 
-def test_temporary_output_is_a_geopackage_with_its_style(made):
-    layer = made(OUTPUT="TEMPORARY_OUTPUT")
+def test_temporary_output_is_a_geopackage_with_its_style_and_a_warning(made):
+    feedback = QgsProcessingFeedback(False)
+    layer = made(OUTPUT="TEMPORARY_OUTPUT", feedback=feedback)
+    assert "is deleted when QGIS closes" in feedback.textLog()
     assert layer.source().split("|")[0].endswith(".gpkg") and len(categories(layer)) == 5
 
 
