@@ -86,12 +86,12 @@ def resolve(claims: Claims) -> Resolved:
     first = np.flatnonzero(np.diff(pixels, prepend=-1))
     owners = np.diff(first, append=len(pixels))
     pure = first[owners == 1]
-    several = np.repeat(owners > 1, owners)
-    mixed = {int(i): pixels[several & (classes == i)] for i in np.unique(classes[several])}
-    shared = {
-        (i, j): len(np.intersect1d(mixed[i], mixed[j], assume_unique=True)) for i, j in combinations(sorted(mixed), 2)
-    }
-    return Resolved(pixels[pure], classes[pure], {pair: number for pair, number in shared.items() if number})
+    shared = np.zeros(count * count, np.int64)
+    for step in range(1, int(owners.max(initial=1))):  # the classes of a pixel stand in a row, ascending
+        same = pixels[step:] == pixels[:-step]
+        shared += np.bincount(classes[:-step][same] * count + classes[step:][same], minlength=len(shared))
+    pairs = {divmod(int(place), count): int(shared[place]) for place in np.flatnonzero(shared)}
+    return Resolved(pixels[pure], classes[pure], pairs)
 
 
 def summarize(

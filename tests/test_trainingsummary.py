@@ -118,8 +118,9 @@ def test_flawed_features_are_named(scene: TinyScene) -> None:
 
 
 def test_everything_overlapping_is_still_told(scene: TinyScene) -> None:
-    found = summary(scene, draw(scene, ("a", 0, 8, 5), ("b", 0, 8, 5)))
-    assert [c["pixels"] for c in found["classes"]] == [0, 0] and told(found, "Mend the overlaps")
+    found = summary(scene, draw(scene, ("a", 0, 8, 5), ("b", 0, 8, 5), ("c", 0, 8, 5)))
+    assert [pair["value"] for pair in found["overlaps"]] == [25, 25, 25]
+    assert [c["pixels"] for c in found["classes"]] == [0, 0, 0] and told(found, "Mend the overlaps")
 
 
 def test_classes_that_look_alike(scene: TinyScene) -> None:
