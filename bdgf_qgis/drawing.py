@@ -10,9 +10,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsEditFormConfig,
     QgsEditorWidgetSetup,
-    QgsField,
     QgsFieldConstraints,
-    QgsFields,
     QgsFillSymbol,
     QgsMapLayer,
     QgsProcessingContext,
@@ -24,7 +22,6 @@ from qgis.core import (
     QgsVectorLayer,
     QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import QVariant
 from qgis.PyQt.QtGui import QColor
 
 from .translation import tr
@@ -44,8 +41,8 @@ def create_layer(
 
     Raises QgsProcessingException where the file cannot be written.
     """
-    fields = QgsFields()
-    fields.append(QgsField(FIELD, QVariant.String))
+    # A memory layer names its types in words, which are the same with Qt 5 and Qt 6.
+    fields = QgsVectorLayer(f"Polygon?field={FIELD}:string", "", "memory").fields()
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName, options.layerName = "GPKG", os.path.splitext(os.path.basename(path))[0]
     # Single polygons: each one drawn is one place for the validation.
@@ -89,12 +86,13 @@ def prepare_layer(layer: QgsVectorLayer, classes: Sequence[tuple[str, str]]) -> 
 
 
 class ReadyToDraw(QgsProcessingLayerPostProcessorInterface):
-    """Loads the style out of the file, and starts editing."""
+    """Loads the style out of the file, and starts editing. ``crs`` is the one that the layer was made with."""
 
     _kept: list[ReadyToDraw] = []  # Processing keeps no reference of its own
 
-    def __init__(self) -> None:
+    def __init__(self, crs: QgsCoordinateReferenceSystem) -> None:
         super().__init__()
+        self._crs = crs
         self._kept.append(self)
 
     def postProcessLayer(
@@ -102,6 +100,8 @@ class ReadyToDraw(QgsProcessingLayerPostProcessorInterface):
     ) -> None:
         self._kept.remove(self)
         layer.loadDefaultStyle()
+        if not self._crs.isValid():
+            layer.setCrs(self._crs)  # in the file it is an undefined one, which QGIS would reproject
         layer.startEditing()
         layer.triggerRepaint()
 

@@ -121,7 +121,7 @@ class TrainingLayerAlgorithm(base.BdgfAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         if context.willLoadLayerOnCompletion(self._path):
-            context.layerToLoadOnCompletionDetails(self._path).setPostProcessor(drawing.ReadyToDraw())
+            context.layerToLoadOnCompletionDetails(self._path).setPostProcessor(drawing.ReadyToDraw(self._job["crs"]))
         return {}
 
     def _classes(self, parameters: base.Parameters, context: QgsProcessingContext) -> list[tuple[str, str]]:

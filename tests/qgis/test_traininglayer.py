@@ -143,6 +143,16 @@ def test_what_was_drawn_is_never_overwritten(made, run, scene):
     assert layer.featureCount() == 1
 
 
+def test_any_file_name(made, scene):
+    assert len(categories(made(OUTPUT=scene.path("l'été “2”.gpkg")))) == 5
+
+
+def test_a_file_that_cannot_be_written_is_named(run, scene):
+    path = os.path.join(scene.spectral, "training.gpkg")
+    with pytest.raises(QgsProcessingException, match="could not be written to .*training.gpkg"):
+        run("traininglayer", GRID=scene.spectral, OUTPUT=path)
+
+
 def test_temporary_output_is_a_geopackage_with_its_style_and_a_warning(made):
     feedback = QgsProcessingFeedback(False)
     layer = made(OUTPUT="TEMPORARY_OUTPUT", feedback=feedback)
@@ -208,22 +218,37 @@ def test_step_of_a_model(qgis_app, scene):
     assert ok and len(categories(QgsVectorLayer(scene.path("model.gpkg"), "model", "ogr"))) == 5
 
 
-def test_loaded_layer_is_styled_and_editable(qgis_app, scene):
+@pytest.fixture
+def loaded(qgis_app):
+    """``loaded(NOMENCLATURE="lcz", OUTPUT=path)``: the layer as the desktop loads it."""
     import processing
     from processing.gui.Postprocessing import handleAlgorithmResults
 
-    context = QgsProcessingContext()
-    context.setProject(QgsProject.instance())
-    algorithm = QgsApplication.processingRegistry().createAlgorithmById("bdgf:traininglayer")
-    path = scene.path("training.gpkg")
-    parameters = {"NOMENCLATURE": "lcz", "GRID": scene.spectral, "OUTPUT": path}
-    details = QgsProcessingContext.LayerDetails("Training layer", QgsProject.instance(), "OUTPUT")
-    context.addLayerToLoadOnCompletion(path, details)
-    feedback = QgsProcessingFeedback(False)
-    processing.run(algorithm, parameters, context=context, feedback=feedback, onFinish=lambda *_: None)
-    assert handleAlgorithmResults(algorithm, context, feedback)
-    (layer,) = QgsProject.instance().mapLayers().values()
-    assert layer.isEditable() and len(categories(layer)) == 17
-    assert layer.addFeature(polygon(layer, "LCZ G Water")) and layer.commitChanges()
-    assert os.path.exists(path)
+    def load(**parameters) -> QgsVectorLayer:
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById("bdgf:traininglayer")
+        details = QgsProcessingContext.LayerDetails("Training layer", QgsProject.instance(), "OUTPUT")
+        context.addLayerToLoadOnCompletion(parameters["OUTPUT"], details)
+        feedback = QgsProcessingFeedback(False)
+        processing.run(algorithm, parameters, context=context, feedback=feedback, onFinish=lambda *_: None)
+        assert handleAlgorithmResults(algorithm, context, feedback)
+        (layer,) = QgsProject.instance().mapLayers().values()
+        return layer
+
+    yield load
     QgsProject.instance().removeAllMapLayers()
+
+
+def test_loaded_layer_is_styled_and_editable(loaded, scene):
+    layer = loaded(NOMENCLATURE="lcz", GRID=scene.spectral, OUTPUT=scene.path("training.gpkg"))
+    assert layer.isEditable() and len(categories(layer)) == 17 and layer.crs().authid() == "EPSG:32633"
+    assert layer.addFeature(polygon(layer, "LCZ G Water")) and layer.commitChanges()
+
+
+def test_a_raster_without_crs_is_drawn_on_in_its_pixels(loaded, scene):
+    from osgeo import gdal
+
+    gdal.GetDriverByName("GTiff").Create(scene.path("bare.tif"), 5, 5)
+    layer = loaded(NOMENCLATURE="lcz", GRID=scene.path("bare.tif"), OUTPUT=scene.path("training.gpkg"))
+    assert layer.isEditable() and not layer.crs().isValid()
