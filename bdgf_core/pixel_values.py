@@ -33,7 +33,7 @@ def read_pixels(
         top, left = int(row.min()), int(col.min())
         window = Window(top, left, int(row.max()) - top + 1, int(col.max()) - left + 1)
         for name, array in stack.read(window).arrays.items():
-            there = array[good[name]][:, row - top, col - left]
+            there = array[:, row - top, col - left][good[name]]
             there[~(np.abs(there) < _MOST)] = np.nan
             with_data[members] &= np.isfinite(there).mean(0) >= 0.5 if len(there) else False
             values[name][:, place[members[kept[members]]]] = there[:, kept[members]]
