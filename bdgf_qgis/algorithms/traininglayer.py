@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import zip_longest
 from typing import Any
 
 from qgis.core import (
@@ -130,7 +131,7 @@ class TrainingLayerAlgorithm(base.BdgfAlgorithm):
         if chosen != OWN:
             return list(NOMENCLATURES[chosen])
         cells = [as_label(cell).strip() for cell in self.parameterAsMatrix(parameters, "CLASSES", context)]
-        rows = [(name, color) for name, color in zip(cells[::2], cells[1::2]) if name]
+        rows = [(name, color) for name, color in zip_longest(cells[::2], cells[1::2], fillvalue="") if name]
         if not rows:
             raise QgsProcessingException(tr("The table has no classes; fill in their names or choose a nomenclature."))
         for name, color in rows:

@@ -71,6 +71,10 @@ def test_own_classes(made):
     assert widget.type() == "ValueMap" and widget.config()["map"] == [{name: name} for name in names]
 
 
+def test_a_last_class_without_its_cell_of_colour(made):
+    assert [name for name, _ in categories(made(CLASSES="Water,#0000ff,Wood"))] == ["Water", "Wood"]
+
+
 def test_the_form_asks_for_the_class_and_nothing_else(made):
     layer = made(NOMENCLATURE="augsburg")
     assert layer.editorWidgetSetup(0).type() == "Hidden"
