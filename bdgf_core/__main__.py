@@ -26,6 +26,7 @@ from .progress import Event, Progress
 from .pulse import Pulse
 
 VERBS = {
+    "trainingsummary": "Tell what drawn polygons are worth, before training on them.",
     "pretrain": "Learn the look of a scene from its rasters, without labels.",
     "train": "Train a land-cover classifier from a pretrained model and labelled polygons or points.",
     "classify": "Map a scene with a trained classifier.",
@@ -150,7 +151,7 @@ def _watch(stdin: BinaryIO, stop: threading.Event) -> None:
 
 
 def _usage() -> str:
-    verbs = "\n".join(f"  {verb:10}{about}" for verb, about in VERBS.items())
+    verbs = "\n".join(f"  {verb:16}{about}" for verb, about in VERBS.items())
     return f"usage: python -m bdgf_core VERB [options]\n\n{verbs}\n\nVERB --help lists the options of a verb."
 
 

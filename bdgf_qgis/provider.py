@@ -13,6 +13,8 @@ from .algorithms.classify import ClassifyAlgorithm
 from .algorithms.modelinfo import ModelInfoAlgorithm
 from .algorithms.pretrain import PretrainAlgorithm
 from .algorithms.train import TrainAlgorithm
+from .algorithms.traininglayer import TrainingLayerAlgorithm
+from .algorithms.trainingsummary import TrainingSummaryAlgorithm
 from .translation import tr
 
 ICON = os.path.join(os.path.dirname(__file__), "icon.svg")
@@ -43,11 +45,25 @@ class BdgfProvider(QgsProcessingProvider):
         settings.unregister()
 
     def loadAlgorithms(self) -> None:
-        for algorithm in (PretrainAlgorithm, TrainAlgorithm, ClassifyAlgorithm, AssessAlgorithm, ModelInfoAlgorithm):
+        for algorithm in (
+            TrainingLayerAlgorithm,
+            TrainingSummaryAlgorithm,
+            PretrainAlgorithm,
+            TrainAlgorithm,
+            ClassifyAlgorithm,
+            AssessAlgorithm,
+            ModelInfoAlgorithm,
+        ):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         return ["tif", "tiff"]
+
+    def supportedOutputVectorLayerExtensions(self) -> list[str]:
+        return ["gpkg"]
+
+    def defaultVectorFileExtension(self, hasGeometry: bool = True) -> str:
+        return "gpkg"
 
     def defaultRasterFileExtension(self, hasRasters: bool = True) -> str:
         return "tif"

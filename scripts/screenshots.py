@@ -25,6 +25,8 @@ def main() -> None:
     rasters = {"SPECTRAL": spectral, "SECOND": second}
     labels = {"LABELS": polygons, "CLASS_FIELD": given["FIELD"]}
     dialogs = {
+        "traininglayer": {"NOMENCLATURE": "lcz", "GRID": spectral, "OUTPUT": "/data/polygons.gpkg"},
+        "trainingsummary": {**rasters, **labels},
         "pretrain": {**rasters, "SECOND_KIND": "sar_linear", "OUTPUT": "/data/scene.bdgf"},
         "train": {**rasters, **labels, "PRETRAINED": "/data/scene.bdgf", "OUTPUT": "/data/classifier.bdgf"},
         "classify": {**rasters, "CLASSIFIER": "/data/classifier.bdgf"},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
-from typing import Any, Iterable, Union
+from typing import Any, Iterable, Iterator, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,35 @@ class Labels:
         return np.bincount(self.classes, minlength=len(self.legend)).astype(np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What one feature claims for its class (``index`` into the legend): ``pixels`` (row · width + column, ascending),
+    none where it lies outside of the grid. ``number`` counts features from 0; ``x`` and ``y`` are the middle of its
+    extent in the grid's CRS."""
+
+    number: int
+    index: int
+    pixels: NDArray[np.int64]
+    is_polygon: bool
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, eq=False)
+class Claims:
+    """All features with a class and a shape as they were drawn, overlaps included; the legend has every class met.
+    ``warnings`` tells in sentences which features are none of these."""
+
+    claims: tuple[Claim, ...]
+    legend: Legend
+    warnings: tuple[str, ...]
+
+
+def claim_pixels(source: LabelSource, grid: Grid) -> Claims:
+    """What each feature claims of ``grid``; raises as :func:`rasterize_labels`."""
+    return _collect(source, grid).claims()
+
+
 def rasterize_labels(source: LabelSource, grid: Grid) -> Labels:
     """The pixels of ``grid`` whose centre lies in a polygon, or that hold a point, of a class.
 
@@ -71,6 +101,10 @@ def rasterize_labels(source: LabelSource, grid: Grid) -> Labels:
     not in the legend. Raises InputError where the file, layer, field or values cannot be used, or nothing lies
     inside of the grid.
     """
+    return _collect(source, grid).labels()
+
+
+def _collect(source: LabelSource, grid: Grid) -> _Collector:
     with gdal_raises():
         try:
             dataset, layer = open_label_layer(source.path, source.layer, source.field)
@@ -81,8 +115,7 @@ def rasterize_labels(source: LabelSource, grid: Grid) -> Labels:
         except RuntimeError as error:
             reason = str(error).rstrip(".")
             raise InputError(f"Reading {source.path} failed ({reason}); the file may be damaged.") from error
-        labels = collector.labels()
-    return labels
+    return collector
 
 
 class _Collector:
@@ -91,9 +124,8 @@ class _Collector:
     def __init__(self, source: LabelSource, grid: Grid, layer: ogr.Layer) -> None:
         self._source, self._grid = source, grid
         self._classes = ClassTable(source.path, layer, source.field, source.classes or ())
-        self._pixels: list[NDArray[np.int64]] = []
+        self._claims: list[Claim] = []
         self._count = 0
-        self._owners: list[tuple[int, int]] = []  # (class index, feature number) of each array of pixels
         self._left_out = dict.fromkeys(_REASONS, 0)
         self._warnings: list[str] = []
         self._project = self._projection(layer.GetSpatialRef())
@@ -120,22 +152,34 @@ class _Collector:
             self._left_out["lines" if others else "broken"] += 1
             return
         pixels = burn(polygons, points, self._grid)
-        if len(pixels) == 0:
-            self._left_out["outside"] += 1
-            return
         self._count += len(pixels)
         if self._count > MOST_PIXELS:
             raise InputError(f"{self._source.path} covers more than {MOST_PIXELS} pixels; draw smaller polygons.")
-        self._pixels.append(pixels)
-        self._owners.append((index, number))
+        left, right, bottom, top = geometry.GetEnvelope()
+        x, y = (left + right) / 2, (bottom + top) / 2
+        if not isfinite(x + y):  # some corner lies nowhere
+            if len(pixels) == 0:
+                self._left_out["broken"] += 1
+                return
+            row, col = divmod(float(pixels[len(pixels) // 2]), self._grid.width)
+            x, y = (float(place) for place in self._grid.to_world(np.array(col + 0.5), np.array(row + 0.5)))
+        self._claims.append(Claim(number, index, pixels, bool(polygons), x, y))
+        self._left_out["outside"] += len(pixels) == 0
+
+    def claims(self) -> Claims:
+        self._refuse_nothing()
+        legend, order = self._classes.legend(np.arange(len(self._classes.labels), dtype=np.int32))
+        place = {index: rank for rank, index in enumerate(order)}
+        claims = tuple(replace(claim, index=place[claim.index]) for claim in self._claims)
+        return Claims(claims, legend, tuple([*self._warnings, *self._left_out_warnings(but="outside")]))
 
     def labels(self) -> Labels:
         path, field = self._source.path, self._source.field
-        if not self._pixels:
-            raise InputError(self._why_none())
-        lengths = [len(pixels) for pixels in self._pixels]
-        owners = np.repeat(np.array(self._owners, np.int32), lengths, axis=0)
-        pixels, classes, groups, mixed = _resolve(np.concatenate(self._pixels), owners[:, 0], owners[:, 1])
+        self._refuse_nothing()
+        owners = np.array([(claim.index, claim.number) for claim in self._claims], np.int32)
+        owners = np.repeat(owners, [len(claim.pixels) for claim in self._claims], axis=0)
+        claimed = np.concatenate([claim.pixels for claim in self._claims])
+        pixels, classes, groups, mixed = _resolve(claimed, owners[:, 0], owners[:, 1])
         legend, order = self._classes.legend(np.unique(classes))
         if mixed:
             names = _listed(self._classes.labels[i] for i in sorted(mixed[1]))
@@ -145,14 +189,17 @@ class _Collector:
         unused = [label for i, label in enumerate(self._classes.labels) if i not in order]
         if unused:
             self._warnings.append(f"Classes without any pixel are dropped: {_listed(unused)}.")
-        for reason, count in self._left_out.items():
-            if count:
-                self._warnings.append(_REASONS[reason].format(count=count, path=path, field=field))
+        self._warnings.extend(self._left_out_warnings())
         lookup = np.full(len(self._classes.labels), -1, np.int32)
         lookup[order] = np.arange(len(order))
         rows, cols = np.divmod(pixels, self._grid.width)
         arrays = (rows.astype(np.int32), cols.astype(np.int32), lookup[classes], groups.astype(np.int32))
         return Labels(*arrays, legend, tuple(self._warnings))
+
+    def _left_out_warnings(self, but: str = "") -> Iterator[str]:
+        for reason, count in self._left_out.items():
+            if count and reason != but:
+                yield _REASONS[reason].format(count=count, path=self._source.path, field=self._source.field)
 
     def _projection(self, crs: osr.SpatialReference | None) -> osr.CoordinateTransformation | None:
         target = crs_of(self._grid.crs_wkt)
@@ -165,6 +212,10 @@ class _Collector:
         usual = crs_of(own.ExportToWkt(["FORMAT=WKT2_2019"]))
         x_first = usual is None or usual.GetDataAxisToSRSAxisMapping() == own.GetDataAxisToSRSAxisMapping()
         return None if x_first and same_crs(own, target) else transformation(own, target)
+
+    def _refuse_nothing(self) -> None:
+        if not any(len(claim.pixels) for claim in self._claims):
+            raise InputError(self._why_none())
 
     def _why_none(self) -> str:
         path, field, left_out = self._source.path, self._source.field, self._left_out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import isfinite, pi
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,17 @@ def pixel_hectares(grid: Grid) -> float | None:
     area = abs(a * e - b * d) * crs.GetLinearUnits() ** 2
     distorted = np.abs(_square_metres(grid, crs) / area - 1)
     return area / 1e4 if (distorted <= _MOST_DISTORTED).all() else None  # also not where there is no place on Earth
+
+
+def middle_pixel_hectares(grid: Grid) -> float | None:
+    """The same where areas differ over the grid, for the pixel in its middle; None where that has no place on Earth."""
+    hectares, crs = pixel_hectares(grid), grid.crs
+    if hectares is not None or crs is None or not grid.is_georeferenced:
+        return hectares
+    if not crs.IsProjected() and not crs.IsGeographic():
+        return None
+    middle = float(_square_metres(grid, crs)[1, 1]) / 1e4
+    return middle if isfinite(middle) else None
 
 
 def _square_metres(grid: Grid, crs: osr.SpatialReference) -> NDArray[np.float64]:

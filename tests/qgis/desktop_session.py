@@ -8,9 +8,11 @@ import time
 import traceback
 
 import processing
-from qgis.core import QgsProject
-from qgis.PyQt.QtCore import QEventLoop, QTimer
-from qgis.PyQt.QtWidgets import QTextEdit
+from qgis.core import QgsProject, QgsRectangle
+from qgis.PyQt.QtCore import QEventLoop, QPoint, Qt, QTimer
+from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QTextEdit
+from qgis.utils import iface
 
 GIVEN = json.loads(os.environ["BDGF_SESSION"])
 
@@ -38,7 +40,42 @@ def main() -> dict:
     dialog.cancelButton().click()
     until(lambda: not alive(engine) and dialog.runButton().isEnabled(), 8)
     seen["canceled"] = time.monotonic() - started
+    dialog.close()
+    seen["form"], seen["drawn"] = draw_a_polygon()
     return seen
+
+
+def draw_a_polygon() -> tuple[list, list]:
+    """What the form of a new polygon asks for, and the attributes that it gets."""
+    QgsProject.instance().removeAllMapLayers()
+    dialog = open_dialog("traininglayer", GIVEN["traininglayer"])
+    dialog.runButton().click()
+    until(lambda: QgsProject.instance().mapLayers(), 20)
+    dialog.close()
+    (layer,) = QgsProject.instance().mapLayers().values()
+    iface.mapCanvas().setExtent(QgsRectangle(500000, 5799000, 501000, 5800000))
+    iface.actionAddFeature().trigger()  # the layer is the active one, and being edited
+    wait(500)
+    asked: list = []
+    QTimer.singleShot(3000, lambda: answer_form(asked))
+    canvas = iface.mapCanvas().viewport()
+    places = [QPoint(canvas.width() * x // 10, canvas.height() * y // 10) for x, y in ((4, 4), (6, 4), (6, 6))]
+    buttons = [Qt.MouseButton.LeftButton] * 3 + [Qt.MouseButton.RightButton]
+    for button, place in zip(buttons, [*places, places[-1]]):
+        QTest.mouseMove(canvas, place)
+        wait(100)
+        QTest.mouseClick(canvas, button, Qt.KeyboardModifier.NoModifier, place)
+    until(lambda: layer.featureCount(), 10)
+    layer.commitChanges()
+    return asked, [feature["class"] for feature in layer.getFeatures()]
+
+
+def answer_form(asked: list) -> None:
+    for form in (w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()):
+        asked += [w.text() for w in form.findChildren(QLabel) if w.isVisible() and w.text().isalpha()]
+        for choice in form.findChildren(QComboBox):
+            choice.setCurrentIndex(choice.findText("Wood"))
+        form.accept()
 
 
 def alive(process: int) -> bool:

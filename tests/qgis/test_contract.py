@@ -33,6 +33,8 @@ def test_the_engine_reads_every_job(engine, scene, run):
     reference = dict(REFERENCE=scene.polygons, CLASS_FIELD="class", PAIRS=["wood", "9"])
     run("assess", MAP=scene.raster("lone.tif", bands=1), **reference, CSV=scene.path("t.csv"))
     jobs["assess"] = engine.job
+    run("trainingsummary", **rasters, **labels, CSV=scene.path("classes.csv"))
+    jobs["trainingsummary"] = engine.job
     run("modelinfo", MODEL=pretrained, HTML=scene.path("info.html"))
     jobs["info"] = engine.job
     done = subprocess.run(

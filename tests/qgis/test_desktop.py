@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long
 HERE = Path(__file__).parent
 
 
-def test_run_and_cancel_from_the_dialog(scene, tmp_path):
+def test_run_cancel_and_draw(scene, tmp_path):
     pytest.importorskip("torch")
     if not (shutil.which("qgis") and shutil.which("xvfb-run")):
         pytest.skip("needs the QGIS desktop and xvfb-run")
@@ -31,6 +31,7 @@ def test_run_and_cancel_from_the_dialog(scene, tmp_path):
     given = {
         "answer": str(answer),
         "classify": {"CLASSIFIER": scene.model("c.bdgf", "classifier", second=False), "SPECTRAL": scene.spectral},
+        "traininglayer": {"CLASSES": ["Water", "", "Wood", ""], "CRS": "EPSG:32633"},
         "pretrain": {"SPECTRAL": scene.spectral, "OUTPUT": scene.path("p.bdgf")},
     }
     environment = {
@@ -51,3 +52,4 @@ def test_run_and_cancel_from_the_dialog(scene, tmp_path):
     assert list(seen["legends"].values()) == [[[3, "Open water", "#1122ee"], [9, "Wood", "#117733"]]], json.dumps(seen)
     assert seen["running"] and seen["canceled"] < 5, seen
     assert not os.path.exists(scene.path("p.bdgf"))
+    assert seen["form"] == ["Class"] and seen["drawn"] == ["Wood"], seen

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,7 +17,15 @@ import pytest
 from qgis_process import QgisProcess, StepFailed
 
 ROOT = Path(__file__).parents[2]
-ALGORITHMS = ("bdgf:assess", "bdgf:classify", "bdgf:modelinfo", "bdgf:pretrain", "bdgf:train")
+ALGORITHMS = (
+    "bdgf:assess",
+    "bdgf:classify",
+    "bdgf:modelinfo",
+    "bdgf:pretrain",
+    "bdgf:train",
+    "bdgf:traininglayer",
+    "bdgf:trainingsummary",
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +68,16 @@ def test_names_and_numbers_as_text(installed, scene, tmp_path):
     assert step.results["OUTPUT"] == scene.path("p.bdgf") == job["output"]
     assert (job["preset"], job["second_kind"], job["seed"]) == ("standard", "sar_amplitude", 5)
     assert job["spectral"] == {"path": scene.spectral, "bands": [1, 3]}
+
+
+def test_a_training_layer_without_a_window_or_an_engine(installed, scene):
+    path = scene.path("training.gpkg")
+    classes = {"CLASSES": "Water,#1122ee,Wood,#117733", "GRID": scene.spectral, "OUTPUT": path}
+    without = {**installed.environment, "BDGF_PYTHON": scene.path("no_python")}
+    step = dataclasses.replace(installed, environment=without).run("bdgf:traininglayer", classes)
+    assert step.results["OUTPUT"] == path
+    (style,) = sqlite3.connect(path).execute("SELECT styleQML FROM layer_styles WHERE useAsDefault").fetchone()
+    assert "ValueMap" in style and 'label="Wood"' in style
 
 
 def test_error_is_the_sentence_and_the_exit_code(installed, scene, tmp_path):
