@@ -32,7 +32,7 @@ _COMMON = [  # moment, before or after it, the how manyth
     ("clear", "before", 2),
 ]
 MOMENTS = {
-    "pretrain": [*_COMMON, ("progress", "before", 9), ("state", "after", 3), ("rename", "after", 4)],
+    "pretrain": [*_COMMON, ("progress", "before", 7), ("state", "after", 3), ("rename", "after", 4)],
     "train": [*_COMMON, ("progress", "before", 9), ("state", "after", 6), ("rename", "before", 9)],
     "classify": [
         *_COMMON, ("write", "before", 1), ("write", "after", 9), ("rename", "before", 7), ("rename", "after", 10),
