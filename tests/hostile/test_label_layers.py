@@ -17,7 +17,7 @@ from tally import Tally
 
 from bdgf_core.legend import Legend
 from bdgf_core.raster.grid import Grid
-from bdgf_core.raster.labels import Labels, LabelSource, rasterize_labels
+from bdgf_core.raster.labels import Labels, LabelSource, claim_pixels, rasterize_labels
 from bdgf_core.raster.styles import class_style
 from bdgf_core.raster.writer import create_raster
 
@@ -224,6 +224,20 @@ def test_shapes(tmp_path: Path, driver: str, suffix: str, capfd: pytest.CaptureF
                     assert sum(label == "sound" for label in found.values()) == 20, "the sound polygon is spoilt"
             path.unlink(missing_ok=True)
     tally.check(80)
+
+
+def test_claims_lie_somewhere(tmp_path: Path) -> None:
+    """Whatever the shape, a claim has a place that JSON can hold, and the summary counts what training takes."""
+    grid, sound = grid_of(), (f"POLYGON ({box(17.1, 14.1)})", "sound")
+    beyond = ("MULTIPOINT (1.7e308 1.7e308, 1.6e308 1.6e308)", "beyond")
+    for name, wkt in SHAPES.items():
+        if wkt is not None and ogr.CreateGeometryFromWkt(wkt) is None:
+            continue
+        source = LabelSource(write_layer(tmp_path / "a.gpkg", [sound, beyond, (wkt, "odd")]), "class")
+        claims, labels = claim_pixels(source, grid).claims, rasterize_labels(source, grid)
+        assert np.isfinite([(claim.x, claim.y) for claim in claims]).all(), name
+        claimed, times = np.unique(np.concatenate([claim.pixels for claim in claims]), return_counts=True)
+        assert (labels.rows * WIDTH + labels.cols).tolist() == claimed[times == 1].tolist(), name
 
 
 STRINGS = ("a", " a ", "", "  ", "NULL", "nan", "inf", "1e5",
