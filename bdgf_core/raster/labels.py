@@ -109,8 +109,10 @@ def _collect(source: LabelSource, grid: Grid) -> _Collector:
         try:
             dataset, layer = open_label_layer(source.path, source.layer, source.field)
             collector = _Collector(source, grid, layer)
+            number = -1
             for number, feature in enumerate(layer):
                 collector.add(number, feature)
+            collector.expect(number + 1, layer.GetFeatureCount())
             del layer, dataset  # the layer lives no longer than its dataset
         except RuntimeError as error:
             reason = str(error).rstrip(".")
@@ -139,6 +141,11 @@ class _Collector:
             self._left_out["class"] += 1
         else:
             self._add_shape(number, self._classes.index(label), geometry.Clone())
+
+    def expect(self, read: int, there: int) -> None:
+        """A damaged file may end early, without an error."""
+        if read < there:
+            self._warnings.append(f"Only {read} of {there} features could be read; the file may be damaged.")
 
     def _add_shape(self, number: int, index: int, geometry: ogr.Geometry) -> None:
         try:

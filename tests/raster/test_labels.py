@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from typing import Any, Callable
 
 import numpy as np
@@ -84,6 +85,14 @@ def test_a_tiny_polygon_takes_the_pixel_it_lies_in(make_layer: Callable) -> None
     path = make_layer([(polygon(4.1, 5.6, 0.2, 0.2), "a"), (polygon(7.9, 8.9, 0.3, 0.05), "b")])
     labels = rasterize_labels(LabelSource(path, "class"), GRID)
     assert pixels(labels, "a") == {(5, 4)} and len(pixels(labels, "b")) == 1
+
+
+def test_features_that_cannot_be_read_are_told(make_layer: Callable) -> None:
+    path = make_layer([(polygon(4, 5), "wood"), (point(20.5, 9.9), "water")])
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE gpkg_ogr_contents SET feature_count = 5")
+    labels = rasterize_labels(LabelSource(path, "class"), GRID)
+    assert len(labels) == 7 and "Only 2 of 5 features" in labels.warnings[0]
 
 
 def test_a_multipart_feature_is_one_group(make_layer: Callable) -> None:
