@@ -182,13 +182,14 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def _publish(unfinished: Path, final: Path) -> None:
     try:
-        publish(unfinished, final)
+        # The raster last: when it is there, all of it is.
         for suffix in (".aux.xml", ".ovr", ".msk", ".qml"):
             made, target = _beside(unfinished, suffix), _beside(final, suffix)
             if made.exists():
                 os.replace(made, target)
             elif suffix != ".qml" and target.exists():
-                target.unlink()  # it belonged to the raster that was replaced
+                target.unlink()  # it belonged to the raster that is replaced
+        publish(unfinished, final)
     except PermissionError as error:
         raise InputError(f"{final} is in use by another program; close it there or choose another name.") from error
 
