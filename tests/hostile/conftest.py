@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from osgeo import gdal, ogr, osr
 from tally import Models, counts, slowest
 from tiny_scene import TinyScene
 
@@ -35,17 +34,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
         TrainConfig(first, scene.source(), scene.labels, then, epochs=1, validation="random", **common), Progress()
     )  # fmt: skip
     return Models(scene, Path(first), Path(then))
-
-
-@pytest.fixture(autouse=True)
-def _gdal_as_it_comes() -> Iterator[None]:
-    """Without exceptions, whatever modules collected before have set."""
-    enabled = [module for module in (gdal, ogr, osr) if module.GetUseExceptions()]
-    for module in enabled:
-        module.DontUseExceptions()
-    yield
-    for module in enabled:
-        module.UseExceptions()
 
 
 @pytest.fixture

@@ -99,6 +99,13 @@ SHAPES: dict[str, Optional[str]] = {
 }  # fmt: skip
 
 
+def is_shape(wkt: str) -> bool:
+    try:
+        return ogr.CreateGeometryFromWkt(wkt) is not None
+    except RuntimeError:  # where a module collected before has switched GDAL's exceptions on
+        return False
+
+
 def write_layer(
     path: Path,
     features: Features,
@@ -209,8 +216,7 @@ def test_shapes(tmp_path: Path, driver: str, suffix: str, capfd: pytest.CaptureF
     sound = (f"POLYGON ({box(17.1, 14.1)})", "sound")
     apart = brute_force([sound], grid)
     for name, wkt in SHAPES.items():
-        geometry = None if wkt is None else ogr.CreateGeometryFromWkt(wkt)
-        if wkt is not None and geometry is None:
+        if wkt is not None and not is_shape(wkt):
             continue  # not even the writer takes it
         alone = {} if wkt is None else brute_force([(wkt, "odd")], grid)
         for features in ([(wkt, "odd")], [(wkt, "odd"), sound]):
