@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Iterator, Sequence
 
@@ -40,6 +40,12 @@ def hidden_folder(path: Path) -> Path:
     return path.with_name(f".{name}.unfinished")
 
 
+def temporary_path(path: Path, suffix: str) -> Path:
+    """A name of its own under which ``path`` is made: in its hidden folder where it is claimed, else beside it."""
+    folder = hidden_folder(path)
+    return (folder if folder.is_dir() else path.parent) / f".{secrets.token_hex(8)}{suffix}"
+
+
 @contextmanager
 def claim(*paths: Path | str | None) -> Iterator[None]:
     """Makes this job the only one to write to ``paths``, None left out; the system ends the claim with the process.
@@ -47,12 +53,10 @@ def claim(*paths: Path | str | None) -> Iterator[None]:
     Each gets its :func:`hidden_folder`. What a job that died left there is removed, but for its saved states. Raises
     :class:`InputError` where another job is at it.
     """
-    with _claim_one(Path(paths[0])) if paths and paths[0] else _nothing():
-        if len(paths) > 1:
-            with claim(*paths[1:]):
-                yield
-        else:
-            yield
+    with ExitStack() as claims:
+        for path in (path for path in paths if path):
+            claims.enter_context(_claim_one(Path(path)))
+        yield
 
 
 def write_whole(path: Path | str, data: bytes) -> None:
@@ -62,8 +66,7 @@ def write_whole(path: Path | str, data: bytes) -> None:
     anything behind nor harms a file that was there.
     """
     path = check_writable(path)
-    folder = hidden_folder(path)
-    temporary = (folder if folder.is_dir() else path.parent) / f".{secrets.token_hex(8)}.part"
+    temporary = temporary_path(path, ".part")
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -87,11 +90,6 @@ def publish(made: Path, final: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError, ResourceError, one_line
-from bdgf_core.files import check_writable, hidden_folder, publish
+from bdgf_core.files import check_writable, publish, temporary_path
 from bdgf_core.legend import Legend
 
 from .class_tables import describe_classes
@@ -102,8 +101,7 @@ def create_raster(
     check_output(final, inputs=inputs)
     kind = np.dtype(dtype)
     _check_space(final, grid, bands, kind)
-    folder = hidden_folder(final)
-    unfinished = (folder if folder.is_dir() else final.parent) / f".{secrets.token_hex(8)}.tif"
+    unfinished = temporary_path(final, ".tif")
     style = style or (class_style(legend) if legend is not None else None)
     writer: RasterWriter | None = None
     try:
