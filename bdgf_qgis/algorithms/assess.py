@@ -6,7 +6,6 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingOutputNumber,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFileDestination,
@@ -18,7 +17,7 @@ from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import advanced, seed
+from .parameters import accuracies, advanced, seed
 
 FILES = {"REPORT": "html", "CSV": "csv", "JSON": "json"}  # outputs by the names of the engine's
 
@@ -71,12 +70,8 @@ class AssessAlgorithm(base.BdgfAlgorithm):
             ),
         ):
             self.addParameter(parameter)
-        for name, description in (
-            ("OVERALL_ACCURACY", tr("Overall accuracy (0 to 1)")),
-            ("AVERAGE_ACCURACY", tr("Average accuracy (0 to 1)")),
-            ("KAPPA", tr("Kappa")),
-        ):
-            self.addOutput(QgsProcessingOutputNumber(name, description))
+        for output in accuracies():
+            self.addOutput(output)
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         raster = self.parameterAsRasterLayer(parameters, "MAP", context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional, Sequence
 
 from qgis.core import (
+    QgsProcessingOutputNumber,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
@@ -62,6 +63,14 @@ def resume() -> QgsProcessingParameterBoolean:
     return advanced(
         QgsProcessingParameterBoolean("RESUME", tr("Go on where an interrupted run of the same job stood"), True)
     )
+
+
+def accuracies() -> list[QgsProcessingOutputNumber]:
+    return [
+        QgsProcessingOutputNumber("OVERALL_ACCURACY", tr("Overall accuracy (0 to 1)")),
+        QgsProcessingOutputNumber("AVERAGE_ACCURACY", tr("Average accuracy (0 to 1)")),
+        QgsProcessingOutputNumber("KAPPA", tr("Kappa")),
+    ]
 
 
 def integer(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingOutputNumber,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
@@ -17,7 +16,20 @@ from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import MODEL_FILTER, advanced, choice, device, integer, memory, preset, resume, second, seed, spectral
+from .parameters import (
+    MODEL_FILTER,
+    accuracies,
+    advanced,
+    choice,
+    device,
+    integer,
+    memory,
+    preset,
+    resume,
+    second,
+    seed,
+    spectral,
+)
 
 VALIDATIONS = ("polygon", "random", "none")
 
@@ -80,12 +92,8 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             ),
         ):
             self.addParameter(parameter)
-        for name, description in (
-            ("OVERALL_ACCURACY", tr("Overall accuracy (0 to 1)")),
-            ("AVERAGE_ACCURACY", tr("Average accuracy (0 to 1)")),
-            ("KAPPA", tr("Kappa")),
-        ):
-            self.addOutput(QgsProcessingOutputNumber(name, description))
+        for output in accuracies():
+            self.addOutput(output)
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         pretrained = self.parameterAsFile(parameters, "PRETRAINED", context)
