@@ -15,7 +15,7 @@ from qgis.core import QgsProcessingException, QgsProcessingFeedback
 
 from . import interpreter
 from .feedback import EventFeedback
-from .translation import tr
+from .translation import language, tr
 
 POLITE_S, FIRM_S = 2.5, 1.0  # after "cancel", and after terminate(): together with kill() under 5 s
 _POLL_S = 0.1
@@ -60,7 +60,7 @@ def _start(verb: str) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # nosec B603: a list of arguments, no shell
             [python.path, "-m", "bdgf_core", verb, "--job", "-"],
-            env=python.environment(),
+            env={**python.environment(), "BDGF_LANGUAGE": language()},
             cwd=interpreter.engine_folder(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

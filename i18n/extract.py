@@ -1,13 +1,13 @@
-"""Collect the plugin's texts for translators: ``python3 i18n/extract.py de`` writes or renews ``i18n/bdgf_de.ts``.
+"""Bring the catalogues up to the sources: ``python3 i18n/extract.py`` renews every ``i18n/*.json``.
 
-Translations already in the file are kept. Qt Linguist edits such files; scripts/package.sh compiles them.
+A catalogue holds the translation by English text, in the order of the sources, "" where it is still to be written.
+Texts that the sources no longer have are dropped. A new language begins with a file that holds ``{}``.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
-import xml.etree.ElementTree as ElementTree
+import json
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,31 +16,22 @@ ROOT = Path(__file__).resolve().parent.parent
 def texts() -> list[str]:
     """Every literal given to ``tr``, once, in the order of the sources."""
     found: dict[str, None] = {}
-    for path in sorted((ROOT / "bdgf_qgis").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "tr" and node.args:
-                found[ast.literal_eval(node.args[0])] = None
+    for path in sorted([*(ROOT / "bdgf_qgis").rglob("*.py"), *(ROOT / "bdgf_core").rglob("*.py")]):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        calls = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "tr"]
+        for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+            found[ast.literal_eval(call.args[0])] = None
     return list(found)
 
 
-def renew(path: Path, language: str) -> None:
-    known = {}
-    if path.exists():
-        known = {m.findtext("source"): m.findtext("translation") for m in ElementTree.parse(path).iter("message")}
-    root = ElementTree.Element("TS", version="2.1", language=language)
-    context = ElementTree.SubElement(root, "context")
-    ElementTree.SubElement(context, "name").text = "BDGF"
-    for text in texts():
-        message = ElementTree.SubElement(context, "message")
-        ElementTree.SubElement(message, "source").text = text
-        translation = ElementTree.SubElement(message, "translation")
-        translation.text = known.get(text)
-        if not translation.text:
-            translation.set("type", "unfinished")
-    ElementTree.indent(root)
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+def renew(path: Path) -> int:
+    """Rewrite one catalogue; returns how many texts it lacks."""
+    known = json.loads(path.read_text(encoding="utf-8"))
+    catalogue = {text: known.get(text, "") for text in texts()}
+    path.write_text(json.dumps(catalogue, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return list(catalogue.values()).count("")
 
 
 if __name__ == "__main__":
-    for code in sys.argv[1:]:
-        renew(ROOT / "i18n" / f"bdgf_{code}.ts", code)
+    for catalogue in sorted((ROOT / "i18n").glob("*.json")):
+        print(f"{catalogue.name}: {renew(catalogue)} to translate")

@@ -16,8 +16,5 @@ for item in "$root"/bdgf_qgis/* "$root/metadata.txt" "$root/LICENSE"; do
   case "$item" in */__pycache__) ;; *) put "$item" "$plugin/" ;; esac
 done
 put "$root/bdgf_core" "$plugin/engine/bdgf_core"
-if compgen -G "$root/i18n/*.qm" > /dev/null; then
-  mkdir -p "$plugin/i18n"
-  for item in "$root"/i18n/*.qm; do put "$item" "$plugin/i18n/"; done
-fi
+put "$root/i18n" "$plugin/i18n"
 echo "$plugin"

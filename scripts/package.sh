@@ -5,10 +5,8 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 stage="$(mktemp -d)"
 trap 'rm -rf "$stage"' EXIT
 
-if command -v lrelease > /dev/null && compgen -G "$root/i18n/*.ts" > /dev/null; then
-  lrelease -silent "$root"/i18n/*.ts
-fi
 bash "$root/scripts/dev_plugin.sh" --copy "$stage" > /dev/null
+rm "$stage"/bdgf_qgis/i18n/*.py
 find "$stage" -name __pycache__ -type d -prune -exec rm -rf {} +
 mkdir -p "$root/dist"
 rm -f "$root/dist/bdgf_qgis.zip"

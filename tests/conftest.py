@@ -19,6 +19,9 @@ for folder in (ROOT, ROOT / "scripts"):
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
+# Tests read English texts, whatever the machine speaks.
+os.environ["LC_ALL"] = "C.UTF-8"
+os.environ.pop("BDGF_LANGUAGE", None)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ CORE = sorted((ROOT / "bdgf_core").rglob("*.py"))
 QGIS = sorted((ROOT / "bdgf_qgis").rglob("*.py"))
 VERBS = {"pretrain", "train", "classify", "assess", "trainingsummary", "info"}
 FRONT = {"__main__", "console", "event_lines", "job", "options"}
-GROUND = {"errors", "progress", "legend"}
+GROUND = {"errors", "progress", "legend", "translation"}
 # what a room may import of the engine, besides itself
 MAY = {
     "raster": GROUND | {"files"},

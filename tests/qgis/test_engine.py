@@ -112,6 +112,14 @@ def test_environment_is_cleaned(engine, scene, monkeypatch):
     assert engine.environment["PYTHONPATH"].endswith("fake_engine")
 
 
+def test_the_engine_speaks_the_language_of_qgis(engine, scene, monkeypatch):
+    from qgis.core import QgsApplication
+
+    monkeypatch.setattr(QgsApplication, "locale", staticmethod(lambda: "pt_BR"))
+    start("", engine, scene)
+    assert engine.environment["BDGF_LANGUAGE"] == "pt"
+
+
 def test_engine_in_another_python_keeps_its_own_gdal_data(engine, scene, monkeypatch):
     import sys
 
