@@ -24,6 +24,7 @@ from .job import parse_job, read_job
 from .options import parse_options
 from .progress import Event, Progress
 from .pulse import Pulse
+from .translation import tr
 
 VERBS = {
     "trainingsummary": "Tell what drawn polygons are worth, before training on them.",
@@ -77,7 +78,11 @@ def _import(verb: str) -> Any:
     except (ImportError, OSError) as error:  # OSError: a DLL of torch that Windows cannot load
         traceback.print_exc()
         raise BdgfError(
-            f"The engine's packages are missing or broken in {sys.executable} ({error}); please install them again."
+            tr(
+                "The engine's packages are missing or broken in {python} ({reason}); please install them again.",
+                python=sys.executable,
+                reason=error,
+            )
         ) from None
 
 
@@ -92,10 +97,14 @@ def _sentence(error: Exception) -> str:
         return str(error)
     traceback.print_exception(type(error), error, error.__traceback__)
     if _is_out_of_memory(error):
-        return "The memory ran out; close other programs, or choose a smaller preset, tile or memory limit."
+        return tr("The memory ran out; close other programs, or choose a smaller preset, tile or memory limit.")
     if _is_disk_full(error):
-        return "The disk is full; please free some space or write to another disk."
-    return f"The engine failed unexpectedly: {type(error).__name__}: {str(error)[:300]} (please report)."
+        return tr("The disk is full; please free some space or write to another disk.")
+    return tr(
+        "The engine failed unexpectedly: {kind}: {reason} (please report).",
+        kind=type(error).__name__,
+        reason=str(error)[:300],
+    )
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -134,7 +143,9 @@ def _take_job(place: str, stop: threading.Event) -> dict[str, Any]:
         try:
             return parse_job(Path(place).read_bytes())
         except OSError as error:
-            raise InputError(f"The job file {place} cannot be read ({error.strerror}).") from None
+            raise InputError(
+                tr("The job file {path} cannot be read ({reason}).", path=place, reason=error.strerror)
+            ) from None
     # unbuffered: a thread that waits in sys.stdin would hold its lock while the interpreter shuts down
     stdin = open(0, "rb", buffering=0, closefd=False)
     job = parse_job(stdin.readline())

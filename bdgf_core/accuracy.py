@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .translation import tr
 
 Figure = Optional[float]  # a fraction, or None where there is nothing to divide by
 
@@ -20,10 +21,16 @@ def confusion_matrix(reference: npt.ArrayLike, predicted: npt.ArrayLike, classes
     """
     pair = [np.asarray(values).ravel() for values in (reference, predicted)]
     if pair[0].size != pair[1].size:
-        raise InputError(f"{pair[0].size} reference samples cannot be compared with {pair[1].size} predicted ones.")
+        raise InputError(
+            tr(
+                "{reference} reference samples cannot be compared with {predicted} predicted ones.",
+                reference=pair[0].size,
+                predicted=pair[1].size,
+            )
+        )
     for values in pair:
         if values.size and (values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= classes):
-            raise InputError(f"Class indices must be whole numbers from 0 to {classes - 1}.")
+            raise InputError(tr("Class indices must be whole numbers from 0 to {most}.", most=classes - 1))
     rows, columns = (values.astype(np.int64) for values in pair)
     return np.bincount(rows * classes + columns, minlength=classes * classes).reshape(classes, classes)
 
@@ -40,9 +47,9 @@ class Accuracy:
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.confusion) for row in self.confusion):
-            raise InputError("A confusion matrix needs as many rows as columns.")
+            raise InputError(tr("A confusion matrix needs as many rows as columns."))
         if any(count < 0 for row in self.confusion for count in row):
-            raise InputError("A confusion matrix holds counts; none may be negative.")
+            raise InputError(tr("A confusion matrix holds counts; none may be negative."))
 
     @classmethod
     def of(cls, matrix: npt.ArrayLike) -> Accuracy:

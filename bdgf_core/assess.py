@@ -24,6 +24,7 @@ from .raster.pixel_area import pixel_hectares
 from .report import write_report
 from .report_assessment import assessment_report
 from .tally import LabelReference, RasterReference, Reference, Tally, tally
+from .translation import tr
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ class AssessConfig:
     def __post_init__(self) -> None:
         check_seed(self.seed)
         if (self.reference is None) == (self.reference_raster is None):
-            raise InputError("Give either a reference layer with its class field or a reference raster.")
+            raise InputError(tr("Give either a reference layer with its class field or a reference raster."))
         places = [Path(place).absolute() for place in (self.html, self.csv, self.json) if place]
         if len(set(places)) != len(places):
-            raise InputError("Two outputs have the same name; give each its own.")
+            raise InputError(tr("Two outputs have the same name; give each its own."))
 
     @property
     def source(self) -> str:
@@ -79,7 +80,9 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
     matches = comparison.matches()
     for match in matches:
         if match["name"] and match["name"].casefold() != match["reference"].casefold():
-            progress.message(f"{match['reference']} of the reference is {match['name']} of the map.")
+            progress.message(
+                tr("{one} of the reference is {other} of the map.", one=match["reference"], other=match["name"])
+            )
     for warning in warnings:
         progress.warning(warning)
     summary = {
@@ -131,13 +134,20 @@ class _Comparison:
         counted, kept = self._counted, self._kept
         if not (counted.found >= 0).any():
             raise InputError(
-                f"Nowhere do {self._config.source} and {self._config.map} both have a class; check their extents and "
-                "nodata values."
+                tr(
+                    "Nowhere do {reference} and {map} both have a class; check their extents and nodata values.",
+                    reference=self._config.source,
+                    map=self._config.map,
+                )
             )
         if not kept.any():
             raise InputError(
-                f"None of the reference classes ({listed(self._reference.classes)}) is a class of the map "
-                f"({listed(self._mapped.classes)}); pair them by name or value."
+                tr(
+                    "None of the reference classes ({reference}) is a class of the map ({map}); pair them by name or "
+                    "value.",
+                    reference=listed(self._reference.classes),
+                    map=listed(self._mapped.classes),
+                )
             )
         wanted = np.array([self._matched[int(value)] for value in counted.reference[kept]], np.int64)
         values = np.union1d(counted.present, wanted)
@@ -165,15 +175,23 @@ class _Comparison:
         if unmatched:
             counts = {c.value: self._samples(c.value) for c in unmatched}
             told.append(
-                f"Reference classes that the map does not know are left out: {listed(unmatched, counts)} pixels. "
-                "Pair them with its classes if it names them otherwise."
+                tr(
+                    "Reference classes that the map does not know are left out: {classes} pixels. Pair them with its "
+                    "classes if it names them otherwise.",
+                    classes=listed(unmatched, counts),
+                )
             )
         unmapped = int(self._counted.counts[self._counted.found < 0].sum())
         if unmapped:
-            told.append(f"Reference pixels where the map has no data are left out: {unmapped}.")
+            told.append(tr("Reference pixels where the map has no data are left out: {count}.", count=unmapped))
         idle = idle_pairs(self._reference, self._mapped, self._pairs)
         if idle:
-            told.append(f"Pairs with a class that is not there: {', '.join(f'{one}={other}' for one, other in idle)}.")
+            told.append(
+                tr(
+                    "Pairs with a class that is not there: {pairs}.",
+                    pairs=", ".join(f"{one}={other}" for one, other in idle),
+                )
+            )
         return told
 
     def _named(self, entry: LandCoverClass) -> LandCoverClass:

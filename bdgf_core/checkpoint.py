@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterable, Iterator, Mapping, Op
 
 from .errors import InputError, ModelFileError, ResourceError
 from .files import check_writable, write_whole
+from .translation import tr
 
 if TYPE_CHECKING:
     import torch
@@ -57,11 +58,13 @@ def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping
 
     path = _model_path(path)
     if kind not in KINDS:
-        raise ModelFileError(f"A model file is one of {', '.join(KINDS)}, not {kind!r}.")
+        raise ModelFileError(tr("A model file is one of {kinds}, not {kind!r}.", kinds=", ".join(KINDS), kind=kind))
     try:
         text = json.dumps(document, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ModelFileError(f"The model's description is no JSON ({error}); please report this.") from None
+        raise ModelFileError(
+            tr("The model's description is no JSON ({reason}); please report this.", reason=error)
+        ) from None
     # cloned: safetensors refuses views that share memory
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"format": "bdgf", "version": str(VERSION), "kind": kind, "document": text}
@@ -70,7 +73,9 @@ def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping
     data = save(plain, {**metadata, "sha256": hashlib.sha256(body).hexdigest()})
     head, _ = _split(data)
     if len(head) > _MAX_HEADER:
-        raise ModelFileError(f"The model's description takes {len(head)} bytes, more than a model file may hold.")
+        raise ModelFileError(
+            tr("The model's description takes {size} bytes, more than a model file may hold.", size=len(head))
+        )
     write_whole(path, data)
 
 
@@ -85,12 +90,11 @@ def load_model(path: Path | str, kind: Optional[str] = None) -> Model:
     with _open(path) as file:
         header = _read_header(path, file)
         if kind is not None and header.kind != kind:
-            wanted = _KIND_WANTED["unfinished" if header.kind == "unfinished" else kind]
-            raise ModelFileError(f"{path} holds {_KIND_SAYS[header.kind]}; please {wanted}.")
+            raise ModelFileError(_ANOTHER_KIND[header.kind].format(path=path))
         file.seek(0)
         data = file.read()
     if hashlib.sha256(memoryview(data)[header.start :]).hexdigest() != header.sha256:
-        raise _damaged(path, "its checksum does not match")
+        raise _damaged(path, tr("its checksum does not match"))
     try:
         tensors = load(data)
     except MemoryError:
@@ -111,7 +115,13 @@ def check_model_path(path: Path | str) -> Path:
     path = _model_path(path)
     free = shutil.disk_usage(path.parent).free
     if free < _LEAST_FREE:
-        raise ResourceError(f"Only {free >> 20} MB are free for {path}; free some space or choose another disk.")
+        raise ResourceError(
+            tr(
+                "Only {free} MB are free for {path}; free some space or choose another disk.",
+                free=free >> 20,
+                path=path,
+            )
+        )
     return path
 
 
@@ -133,49 +143,50 @@ def read_header(path: Path | str) -> Header:
         return _read_header(path, file)
 
 
-_KIND_SAYS = {
-    "pretrained": "a pretrained model without classes",
-    "classifier": "a trained classifier",
-    "unfinished": "what an interrupted job saved",
-}
-_KIND_WANTED = {
-    "pretrained": "give the file that pretraining wrote",
-    "classifier": "train a classifier from it first",
-    "unfinished": "run that job again",
+_ANOTHER_KIND = {
+    "pretrained": tr("{path} holds a pretrained model without classes; please train a classifier from it first."),
+    "classifier": tr("{path} holds a trained classifier; please give the file that pretraining wrote."),
+    "unfinished": tr("{path} holds what an interrupted job saved; please run that job again."),
 }
 
 
 def _model_path(path: Path | str) -> Path:
     if Path(path).suffix != EXTENSION:
-        raise InputError(f"Model files end in {EXTENSION}; please rename {Path(path).name!r}.")
+        raise InputError(
+            tr("Model files end in {extension}; please rename {name!r}.", extension=EXTENSION, name=Path(path).name)
+        )
     return check_writable(path)
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[BinaryIO]:
     if not os.path.isfile(path):  # False too for what cannot be asked for, such as too long a name
-        raise ModelFileError(f"There is no model file {path}; please choose an existing one.")
+        raise ModelFileError(tr("There is no model file {path}; please choose an existing one.", path=path))
     try:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise ModelFileError(f"The model file {path} cannot be read ({error.strerror}).") from None
+        raise ModelFileError(
+            tr("The model file {path} cannot be read ({reason}).", path=path, reason=error.strerror)
+        ) from None
 
 
 def _read_header(path: Path, file: BinaryIO) -> Header:
     size = os.fstat(file.fileno()).st_size
     if size > _MAX_FILE:
-        raise _damaged(path, f"it takes {size >> 20} MB, more than any model")
+        raise _damaged(path, tr("it takes {size} MB, more than any model", size=size >> 20))
     length = int.from_bytes(file.read(8), "little")
     if size < 10 or length < 2 or length > min(_MAX_HEADER, size - 8):
-        raise _damaged(path, "it does not begin like a model file, or is cut off")
+        raise _damaged(path, tr("it does not begin like a model file, or is cut off"))
     try:
         header = _strict_json(file.read(length).decode("utf-8"))
     except (ValueError, RecursionError):
-        raise _damaged(path, "its header cannot be read") from None
+        raise _damaged(path, tr("its header cannot be read")) from None
     metadata = header.pop("__metadata__", None) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or metadata.get("format") != "bdgf":
-        raise ModelFileError(f"{path} is not a BDGF model; please give a file that pretraining or training wrote.")
+        raise ModelFileError(
+            tr("{path} is not a BDGF model; please give a file that pretraining or training wrote.", path=path)
+        )
     kind, document = _check_metadata(path, metadata)
     shapes = _check_tensors(path, header, size - 8 - length)
     return Header(kind, document, metadata["sha256"], 8 + length, shapes)
@@ -183,49 +194,51 @@ def _read_header(path: Path, file: BinaryIO) -> Header:
 
 def _check_metadata(path: Path, metadata: dict[str, Any]) -> tuple[str, Document]:
     if any(not isinstance(metadata.get(key), str) for key in ("version", "kind", "document", "sha256")):
-        raise _damaged(path, "its description is incomplete")
+        raise _damaged(path, tr("its description is incomplete"))
     version = metadata["version"]
     if version != str(VERSION):
         if version.isascii() and version.isdigit() and len(version) < 6 and int(version) > VERSION:
-            raise ModelFileError(f"{path} was written by a newer version of BDGF; please update the plugin.")
-        raise _damaged(path, "its version is unknown")
+            raise ModelFileError(
+                tr("{path} was written by a newer version of BDGF; please update the plugin.", path=path)
+            )
+        raise _damaged(path, tr("its version is unknown"))
     if metadata["kind"] not in KINDS:
-        raise _damaged(path, "its kind is unknown")
+        raise _damaged(path, tr("its kind is unknown"))
     # it may be absent; a file without it is taken as it is
     if metadata.get("document_sha256", digest := _digest(metadata["document"])) != digest:
-        raise _damaged(path, "the checksum of its description does not match")
+        raise _damaged(path, tr("the checksum of its description does not match"))
     try:
         document = _strict_json(metadata["document"])
     except (ValueError, RecursionError):
-        raise _damaged(path, "its description cannot be read") from None
+        raise _damaged(path, tr("its description cannot be read")) from None
     if not isinstance(document, dict):
-        raise _damaged(path, "its description cannot be read")
+        raise _damaged(path, tr("its description cannot be read"))
     return metadata["kind"], document
 
 
 def _check_tensors(path: Path, entries: dict[str, Any], size: int) -> dict[str, tuple[int, ...]]:
     """Shapes by name, once the tensors are known to fill the ``size`` bytes behind the header, each byte once."""
     if len(entries) > _MAX_TENSORS:
-        raise _damaged(path, "it claims too many tensors")
+        raise _damaged(path, tr("it claims too many tensors"))
     spans, shapes = [], {}
     for name, entry in entries.items():
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise _damaged(path, f"tensor {name[:80]!r} is not described as it should be")
+            raise _damaged(path, tr("tensor {name!r} is not described as it should be", name=name[:80]))
         shape, offsets = entry["shape"], entry["data_offsets"]
         if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2 or len(shape) > _MAX_DIMENSIONS:
-            raise _damaged(path, f"tensor {name[:80]!r} has no valid shape or place")
+            raise _damaged(path, tr("tensor {name!r} has no valid shape or place", name=name[:80]))
         item = _ITEM_BYTES.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
         if item is None or offsets[1] - offsets[0] != math.prod(shape) * item:
-            raise _damaged(path, f"tensor {name[:80]!r} does not have the size of its shape and type")
+            raise _damaged(path, tr("tensor {name!r} does not have the size of its shape and type", name=name[:80]))
         spans.append(offsets)
         shapes[name] = tuple(shape)
     end = 0
     for low, high in sorted(spans):
         if low != end:
-            raise _damaged(path, "its tensors overlap or leave gaps")
+            raise _damaged(path, tr("its tensors overlap or leave gaps"))
         end = high
     if end != size:
-        raise _damaged(path, "it is cut off or has something appended")
+        raise _damaged(path, tr("it is cut off or has something appended"))
     return shapes
 
 
@@ -271,7 +284,9 @@ def _digest(text: str) -> str:
 
 
 def _damaged(path: Path, why: str) -> ModelFileError:
-    return ModelFileError(f"{path} is damaged or not a BDGF model: {why}; please write or copy it anew.")
+    return ModelFileError(
+        tr("{path} is damaged or not a BDGF model: {why}; please write or copy it anew.", path=path, why=why)
+    )
 
 
 def _split(data: bytes) -> tuple[memoryview, memoryview]:

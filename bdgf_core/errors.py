@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .translation import tr
+
 _LONGEST = 5000  # characters of a sentence: names may be of any length
 
 
@@ -39,11 +41,11 @@ def one_line(text: str) -> str:
 def check_seed(seed: int) -> None:
     """Raises :class:`InputError` for a seed that the random generators do not take."""
     if not 0 <= seed < 2**63:
-        raise InputError(f"The seed must be a whole number from 0 to 2^63 − 1, not {seed}.")
+        raise InputError(tr("The seed must be a whole number from 0 to 2^63 − 1, not {seed}.", seed=seed))
 
 
 class Canceled(BdgfError):
     """The user asked to stop. No output was written."""
 
     def __init__(self) -> None:
-        super().__init__("Canceled; no output was written.")
+        super().__init__(tr("Canceled; no output was written."))

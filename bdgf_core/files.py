@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Iterator, Sequence
 
 from .errors import InputError, ResourceError
+from .translation import tr
 
 STATE_SUFFIX = ".bdgf"  # of the files in a hidden folder that outlive their job, see unfinished.py
 _LOCK = "lock"
@@ -22,13 +23,17 @@ def check_writable(path: Path | str, *, inputs: Sequence[Path | str] = ()) -> Pa
     ask before any long work."""
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path} is a folder; please name a file in it.")
+        raise InputError(tr("{path} is a folder; please name a file in it.", path=path))
     if not path.parent.is_dir():
-        raise InputError(f"The folder {path.parent} does not exist; please create it or choose another.")
+        raise InputError(
+            tr("The folder {folder} does not exist; please create it or choose another.", folder=path.parent)
+        )
     if not os.access(path.parent, os.W_OK) or path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"{path} cannot be written for want of permission; please choose another folder.")
+        raise InputError(
+            tr("{path} cannot be written for want of permission; please choose another folder.", path=path)
+        )
     if path.exists() and any(os.path.exists(other) and os.path.samefile(path, other) for other in inputs):
-        raise InputError(f"{path} is one of the inputs; please give the output another name.")
+        raise InputError(tr("{path} is one of the inputs; please give the output another name.", path=path))
     return path
 
 
@@ -73,8 +78,12 @@ def write_whole(path: Path | str, data: bytes) -> None:
         publish(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResourceError(f"No space is left for {path}; please free some or choose another disk.") from None
-        raise InputError(f"{path} cannot be written ({error.strerror}); please choose another place.") from None
+            raise ResourceError(
+                tr("No space is left for {path}; please free some or choose another disk.", path=path)
+            ) from None
+        raise InputError(
+            tr("{path} cannot be written ({reason}); please choose another place.", path=path, reason=error.strerror)
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -99,9 +108,13 @@ def _claim_one(path: Path) -> Iterator[None]:
     try:
         lock = _locked(folder)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); please choose another place.") from None
+        raise InputError(
+            tr("{path} cannot be written ({reason}); please choose another place.", path=path, reason=error.strerror)
+        ) from None
     if lock is None:
-        raise InputError(f"Another job is writing {path}; please wait for it to end or give another name.")
+        raise InputError(
+            tr("Another job is writing {path}; please wait for it to end or give another name.", path=path)
+        )
     try:
         _clear(folder)
         yield

@@ -27,6 +27,7 @@ from .raster.window import Window
 from .samples.patches import PatchSamples
 from .samples.sensor import Sensor
 from .stoppable import stoppable
+from .translation import tr
 
 _READ_SIDE = 256
 _BLOCKS, _BLOCK = 64, 64
@@ -159,8 +160,13 @@ def _half(shape: tuple[int, ...], memory_bytes: int) -> Tensor:
         return torch.zeros(shape, dtype=torch.float16)
     if needed > shutil.disk_usage(tempfile.gettempdir()).free:  # a full disk under a mapping ends the process
         raise ResourceError(
-            f"The features of {shape[0]} samples take {needed >> 20} MB, more than is free in {tempfile.gettempdir()}; "
-            "use fewer samples per class or a higher memory limit."
+            tr(
+                "The features of {samples} samples take {needed} MB, more than is free in {folder}; use fewer "
+                "samples per class or a higher memory limit.",
+                samples=shape[0],
+                needed=needed >> 20,
+                folder=tempfile.gettempdir(),
+            )
         )
     with tempfile.NamedTemporaryFile(prefix="bdgf-features-", dir=Path(tempfile.gettempdir())) as file:
         # The mapping keeps the unlinked file alive, and the system frees it with the process.

@@ -13,6 +13,7 @@ from .errors import InputError
 from .files import check_writable, write_whole
 from .progress import Progress
 from .report import model_report, write_report
+from .translation import tr
 
 _NOT_LEARNED = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -28,7 +29,7 @@ class InfoConfig:
     def __post_init__(self) -> None:
         places = [Path(place).absolute() for place in (self.model, self.html, self.json) if place is not None]
         if len(set(places)) != len(places):
-            raise InputError("The model, the page and the JSON file must be three different files.")
+            raise InputError(tr("The model, the page and the JSON file must be three different files."))
 
 
 def info(config: InfoConfig, progress: Progress) -> dict[str, Any]:

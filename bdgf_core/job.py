@@ -15,10 +15,17 @@ from pathlib import Path
 from typing import Any, Literal, Mapping, TypeVar, Union, get_args, get_origin
 
 from .errors import InputError
+from .translation import tr
 
 Config = TypeVar("Config")
 _NONE = type(None)
-_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
+_WORDS = {
+    str: tr("text"),
+    int: tr("a whole number"),
+    float: tr("a number"),
+    bool: tr("true or false"),
+    Path: tr("a path"),
+}
 _CLASS_KEYS = ("label", "name", "color")  # the classes of a label source come as objects with these keys
 
 
@@ -27,9 +34,9 @@ def parse_job(text: str | bytes) -> dict[str, Any]:
     try:
         job = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"The job is no valid JSON ({error}); please correct it.") from None
+        raise InputError(tr("The job is no valid JSON ({reason}); please correct it.", reason=error)) from None
     if not isinstance(job, dict):
-        raise InputError("The job must be a JSON object with the parameters by name.")
+        raise InputError(tr("The job must be a JSON object with the parameters by name."))
     return job
 
 
@@ -41,14 +48,16 @@ def read_job(config: type[Config], job: Mapping[str, Any], at: str = "") -> Conf
     fields = {field.name: field for field in dataclasses.fields(config) if field.init}  # type: ignore[arg-type]
     for key in job:
         if key not in fields:
-            raise InputError(f"The job has no parameter {at + key!r}; it knows {', '.join(fields)}.")
+            raise InputError(
+                tr("The job has no parameter {key!r}; it knows {known}.", key=at + key, known=", ".join(fields))
+            )
     values = {}
     for name, field in fields.items():
         if job.get(name) is not None:
             values[name] = _fit(job[name], field_type(config, field), at + name)
         elif is_required(field):
             if not accepts_none(field_type(config, field)):
-                raise InputError(f"The job lacks {at + name!r}; please give it.")
+                raise InputError(tr("The job lacks {key!r}; please give it.", key=at + name))
             values[name] = None
     return config(**values)
 
@@ -101,18 +110,31 @@ def _fit(value: Any, wanted: Any, at: str) -> Any:
         return value
     if dataclasses.is_dataclass(wanted):
         if not isinstance(value, dict):
-            raise InputError(f"{at!r} must be an object with {', '.join(f.name for f in dataclasses.fields(wanted))}.")
+            raise InputError(
+                tr(
+                    "{key!r} must be an object with {names}.",
+                    key=at,
+                    names=", ".join(f.name for f in dataclasses.fields(wanted)),
+                )
+            )
         return read_job(wanted, value, at + ".")  # type: ignore[arg-type]
     if origin is Literal:
         if value not in options:
-            raise InputError(f"{at!r} must be one of {', '.join(map(str, options))}, not {value!r}.")
+            raise InputError(
+                tr(
+                    "{key!r} must be one of {options}, not {value!r}.",
+                    key=at,
+                    options=", ".join(map(str, options)),
+                    value=value,
+                )
+            )
         return value
     if origin is Union:
         return _fit(value, next((o for o in options if o in _WORDS and _is(value, o)), options[0]), at)
     if origin is tuple:
         return _fit_tuple(value, options, at)
     if not _is(value, wanted):
-        raise InputError(f"{at!r} must be {_WORDS[wanted]}, not {value!r}.")
+        raise InputError(tr("{key!r} must be {kind}, not {value!r}.", key=at, kind=_WORDS[wanted], value=value))
     return wanted(value)
 
 
@@ -120,11 +142,13 @@ def _fit_tuple(value: Any, options: tuple[Any, ...], at: str) -> tuple[Any, ...]
     if isinstance(value, dict) and set(value) == set(_CLASS_KEYS) and len(options) == len(_CLASS_KEYS):
         value = [value[key] for key in _CLASS_KEYS]
     if not isinstance(value, list):
-        raise InputError(f"{at!r} must be a list, not {value!r}.")
+        raise InputError(tr("{key!r} must be a list, not {value!r}.", key=at, value=value))
     if options[-1] is Ellipsis:
         options = (options[0],) * len(value)
     if len(value) != len(options):
-        raise InputError(f"{at!r} must hold {len(options)} items, not {len(value)}.")
+        raise InputError(
+            tr("{key!r} must hold {wanted} items, not {given}.", key=at, wanted=len(options), given=len(value))
+        )
     return tuple(_fit(item, option, f"{at}[{index}]") for index, (item, option) in enumerate(zip(value, options)))
 
 

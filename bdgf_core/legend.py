@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Sequence
 
 from .errors import InputError
+from .translation import tr
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,22 @@ class LandCoverClass:
 
     def __post_init__(self) -> None:
         if type(self.value) is not int or not all(type(t) is str for t in (self.label, self.name, self.color)):
-            raise InputError(f"A class is a number and texts, not {self.value!r}, {self.label!r}, {self.name!r}.")
+            raise InputError(
+                tr(
+                    "A class is a number and texts, not {value!r}, {label!r}, {name!r}.",
+                    value=self.value,
+                    label=self.label,
+                    name=self.name,
+                )
+            )
         if any("\ud800" <= character <= "\udfff" for character in self.label + self.name):
-            raise InputError(f"The name {self.name!r} of a class holds broken Unicode; write it anew.")
+            raise InputError(tr("The name {name!r} of a class holds broken Unicode; write it anew.", name=self.name))
         if not 0 <= self.value <= 65534:
-            raise InputError(f"Class value {self.value} does not fit a class raster; use 0 to 65534.")
+            raise InputError(tr("Class value {value} does not fit a class raster; use 0 to 65534.", value=self.value))
         if not re.fullmatch(r"#[0-9a-f]{6}", self.color):
-            raise InputError(f"Colour {self.color!r} of class {self.name!r} is not of the form #rrggbb.")
+            raise InputError(
+                tr("Colour {color!r} of class {name!r} is not of the form #rrggbb.", color=self.color, name=self.name)
+            )
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -44,7 +54,7 @@ class Legend:
     def __post_init__(self) -> None:
         values = [c.value for c in self.classes]
         if len(set(values)) != len(values):
-            raise InputError(f"Class values must be unique, got {values}.")
+            raise InputError(tr("Class values must be unique, got {values}.", values=values))
 
     def __len__(self) -> int:
         return len(self.classes)

@@ -7,6 +7,7 @@ import sys
 from typing import Optional
 
 from .errors import InputError
+from .translation import tr
 
 _DEFAULT_MB = 2048
 _LEAST_MB = 256
@@ -15,7 +16,9 @@ _LEAST_MB = 256
 def memory_bound(memory_mb: Optional[int]) -> int:
     """Bytes for tiles, patches and features: ``memory_mb``, or 2 GiB or a quarter of the machine, the lesser."""
     if memory_mb is not None and memory_mb < _LEAST_MB:
-        raise InputError(f"The memory limit must be at least {_LEAST_MB} MB, not {memory_mb}.")
+        raise InputError(
+            tr("The memory limit must be at least {least} MB, not {given}.", least=_LEAST_MB, given=memory_mb)
+        )
     if memory_mb is None:
         memory_mb = min(_DEFAULT_MB, max(_LEAST_MB, _machine_mb() // 4))
     return memory_mb << 20

@@ -7,6 +7,7 @@ from typing import Callable, TypeVar
 import torch
 
 from .progress import Progress
+from .translation import tr
 
 Result = TypeVar("Result")
 
@@ -27,5 +28,7 @@ class Parts:
                 if 2 * self.count > self._most:
                     raise
                 self.count *= 2
-                self._progress.message(f"The GPU's memory ran out; a batch is worked on in {self.count} parts now.")
+                self._progress.message(
+                    tr("The GPU's memory ran out; a batch is worked on in {count} parts now.", count=self.count)
+                )
             torch.cuda.empty_cache()  # outside of the handler, whose traceback holds on to the tensors

@@ -7,108 +7,150 @@ from typing import Any, Mapping, Optional, Sequence
 from . import report_page as html
 from .report_charts import bar, matrix
 from .report_page import Html, Section
+from .translation import tr
 
 Document = Mapping[str, Any]
 
-_FIGURES = (("overall_accuracy", "Overall accuracy"), ("average_accuracy", "Average accuracy"), ("kappa", "Kappa"))
-_BY_CLASS = (("producers_accuracy", "Producer's accuracy"), ("users_accuracy", "User's accuracy"), ("f1", "F1"))
+_FIGURES = (
+    ("overall_accuracy", tr("Overall accuracy")),
+    ("average_accuracy", tr("Average accuracy")),
+    ("kappa", tr("Kappa")),
+)
+_BY_CLASS = (
+    ("producers_accuracy", tr("Producer's accuracy")),
+    ("users_accuracy", tr("User's accuracy")),
+    ("f1", tr("F1")),
+)
 _WHY = {
-    "polygons": "The {samples} reference pixels lie in {features} polygons and are no random sample of the map. Pixels "
-    "of one polygon resemble each other, so the intervals come from drawing whole polygons anew, {draws} times. A "
-    "class with fewer than about three polygons has no interval, nor has a figure in which all polygons agree.",
-    "points": "The {samples} reference pixels lie under points. The intervals hold if the points were drawn at random; "
-    "points chosen by hand are no random sample.",
-    "raster": "The {samples} pixels of the reference raster count as if drawn at random. Neighbouring pixels resemble "
-    "each other, so the true intervals are wider.",
+    "polygons": tr(
+        "The {samples} reference pixels lie in {features} polygons and are no random sample of the map. Pixels "
+        "of one polygon resemble each other, so the intervals come from drawing whole polygons anew, {draws} times. A "
+        "class with fewer than about three polygons has no interval, nor has a figure in which all polygons agree."
+    ),
+    "points": tr(
+        "The {samples} reference pixels lie under points. The intervals hold if the points were drawn at random; "
+        "points chosen by hand are no random sample."
+    ),
+    "raster": tr(
+        "The {samples} pixels of the reference raster count as if drawn at random. Neighbouring pixels resemble "
+        "each other, so the true intervals are wider."
+    ),
 }
 _AREA_WHY = {
-    "polygons": "They hold for pixels drawn at random in each class of the map. Polygons drawn by hand are no such "
-    "sample: take the areas as a hint, and their uncertainty from the column by polygons.",
-    "points": "They hold for points drawn at random in each class of the map, or in the whole map.",
-    "raster": "They hold for pixels drawn at random in each class of the map; margins from neighbouring pixels are too "
-    "narrow.",
+    "polygons": tr(
+        "They hold for pixels drawn at random in each class of the map. Polygons drawn by hand are no such "
+        "sample: take the areas as a hint, and their uncertainty from the column by polygons."
+    ),
+    "points": tr("They hold for points drawn at random in each class of the map, or in the whole map."),
+    "raster": tr(
+        "They hold for pixels drawn at random in each class of the map; margins from neighbouring pixels are too "
+        "narrow."
+    ),
 }
 
 
 def assessment_report(document: Document) -> str:
     """The page; takes the document of the verb ``assess``."""
     sections = [_accuracy(document), _classes(document), _confusion(document), _areas(document), _provenance(document)]
-    return html.page("Accuracy of a map", str(document["created_with"]), sections)
+    return html.page(tr("Accuracy of a map"), str(document["created_with"]), sections)
 
 
 def _accuracy(document: Document) -> Section:
     accuracy, clusters = document["accuracy"], document["cluster_intervals"]
     headline = [(title, _figure(name, accuracy[name])) for name, title in _FIGURES]
     why = _WHY[document["kind"]].format(**document)
-    head = ["", "Value", "95 % by polygons", "95 % if pixels were independent"] if clusters else ["", "Value", "95 %"]
+    intervals = [tr("95 % by polygons"), tr("95 % if pixels were independent")] if clusters else [tr("95 %")]
+    head = ["", tr("Value"), *intervals]
     rows: list[list[html.Content]] = []
     for name, title in _FIGURES:
         limits = [found[name] for found in (clusters, document["intervals"]) if found]
         rows.append([title, _figure(name, accuracy[name]), *(_range(name, pair) for pair in limits)])
     parts = [html.figures(headline), html.paragraph(why, "quiet"), html.table(head, rows)]
-    return Section("Accuracy", html.join([*parts, html.notes(document["warnings"])]))
+    return Section(tr("Accuracy"), html.join([*parts, html.notes(document["warnings"])]))
 
 
 def _classes(document: Document) -> Section:
     intervals = document["cluster_intervals"] or document["intervals"]
-    head = ["Class", "Value", "Reference", "Mapped", *(title for _, title in _BY_CLASS)]
+    head = [tr("Class"), tr("Value"), tr("Reference"), tr("Mapped"), *(title for _, title in _BY_CLASS)]
     rows: list[list[html.Content]] = []
     for entry, found, limits in zip(document["legend"], document["accuracy"]["per_class"], intervals["per_class"]):
         row: list[html.Content] = [_swatch(entry), entry["value"], found["reference"], found["predicted"]]
         row += [html.over(bar(found[name]), _range(name, limits[name])) for name, _ in _BY_CLASS]
         rows.append(row)
-    told = (
-        "Reference and mapped count the reference pixels of the class, by either. Under each figure its 95 % interval"
-    )
-    note = html.paragraph(f"{told}{', by polygons' if document['cluster_intervals'] else ''}.", "quiet")
-    return Section("Classes", html.join([html.table(head, rows, numbers=(1, 2, 3)), note]))
+    told = tr("Reference and mapped count the reference pixels of the class, by either.")
+    if document["cluster_intervals"]:
+        under = tr("Under each figure its 95 % interval, by polygons.")
+    else:
+        under = tr("Under each figure its 95 % interval.")
+    note = html.paragraph(f"{told} {under}", "quiet")
+    return Section(tr("Classes"), html.join([html.table(head, rows, numbers=(1, 2, 3)), note]))
 
 
 def _confusion(document: Document) -> Section:
     names = [entry["name"] for entry in document["legend"]]
     colors = [entry["color"] for entry in document["legend"]]
-    note = html.paragraph("Counts of reference pixels; the shade shows the share of the row.", "quiet")
-    return Section("Confusion matrix", html.join([matrix(document["accuracy"]["confusion"], names, colors), note]))
+    note = html.paragraph(tr("Counts of reference pixels; the shade shows the share of the row."), "quiet")
+    return Section(tr("Confusion matrix"), html.join([matrix(document["accuracy"]["confusion"], names, colors), note]))
 
 
 def _areas(document: Document) -> Section:
     areas = document["areas"]
     if not areas:
-        return Section("Areas", html.paragraph("No class of the map has reference pixels enough for an estimate."))
-    unit, clustered = areas["unit"], bool(document["cluster_intervals"])
-    head = ["Class", f"Mapped ({unit})", f"Estimated ({unit})"] + ["95 % by polygons"] * clustered
-    head += ["User's accuracy", "Producer's accuracy"]
+        return Section(
+            tr("Areas"), html.paragraph(tr("No class of the map has reference pixels enough for an estimate."))
+        )
+    unit = tr("pixels") if areas["unit"] == "pixels" else areas["unit"]
+    clustered = bool(document["cluster_intervals"])
+    head = [tr("Class"), tr("Mapped ({unit})", unit=unit), tr("Estimated ({unit})", unit=unit)]
+    head += [tr("95 % by polygons")] * clustered + [tr("User's accuracy"), tr("Producer's accuracy")]
     rows: list[list[html.Content]] = []
     for entry, area in zip(document["legend"], areas["per_class"]):
         row: list[html.Content] = [_swatch(entry), _amount(area["mapped"]), _around(area["adjusted"], area["margin"])]
         if clustered:
             limits = area["cluster_interval"]
-            row.append(f"{_amount(limits[0])} to {_amount(limits[1])}" if limits else None)
+            row.append(tr("{low} to {high}", low=_amount(limits[0]), high=_amount(limits[1])) if limits else None)
         row += [_share(area["users_accuracy"], area["users_margin"])]
         row += [_share(area["producers_accuracy"], area["producers_margin"])]
         rows.append(row)
     overall = _share(areas["overall_accuracy"], areas["overall_margin"])
     told = [
-        "The map's own areas are biased by its confusions. These estimates, with 95 % margins, weigh the reference by "
-        f"the area of each class on the map (Olofsson et al. 2014); overall accuracy is then {overall}.",
-        _AREA_WHY[document["kind"]] + " Where the sample holds no error there is no margin, but may be errors.",
+        tr(
+            "The map's own areas are biased by its confusions. These estimates, with 95 % margins, weigh the reference "
+            "by the area of each class on the map (Olofsson et al. 2014); overall accuracy is then {overall}.",
+            overall=overall,
+        ),
+        " ".join(
+            (
+                _AREA_WHY[document["kind"]],
+                tr("Where the sample holds no error there is no margin, but may be errors."),
+            )
+        ),
     ]
     if areas["covered"] < 1:
         told.append(
-            f"They are for {100 * areas['covered']:.1f} % of the map: classes of the map with fewer than two reference "
-            "pixels are left out."
+            tr(
+                "They are for {share:.1f} % of the map: classes of the map with fewer than two reference pixels are "
+                "left out.",
+                share=100 * areas["covered"],
+            )
         )
-    if unit == "pixels":
-        told.append("Pixels of this grid are not of the same known size; reproject the map to a CRS of equal areas.")
+    if areas["unit"] == "pixels":
+        told.append(
+            tr("Pixels of this grid are not of the same known size; reproject the map to a CRS of equal areas.")
+        )
     table = html.table(head, rows, numbers=range(1, len(head)))
-    return Section("Areas", html.join([*(html.paragraph(sentence, "quiet") for sentence in told), table]))
+    return Section(tr("Areas"), html.join([*(html.paragraph(sentence, "quiet") for sentence in told), table]))
 
 
 def _provenance(document: Document) -> Section:
-    facts = [("Map", document["map"]), ("Reference", document["reference"]), ("Class field", document["class_field"])]
-    rows = [[pair["reference"], pair["samples"], pair["name"] or "left out"] for pair in document["matches"]]
-    matches = html.table(["Class of the reference", "Pixels", "Class of the map"], rows, numbers=(1,))
-    return Section("Provenance", html.join([html.pairs(facts), html.heading("Classes compared"), matches]))
+    facts = [
+        (tr("Map"), document["map"]),
+        (tr("Reference"), document["reference"]),
+        (tr("Class field"), document["class_field"]),
+    ]
+    rows = [[pair["reference"], pair["samples"], pair["name"] or tr("left out")] for pair in document["matches"]]
+    matches = html.table([tr("Class of the reference"), tr("Pixels"), tr("Class of the map")], rows, numbers=(1,))
+    return Section(tr("Provenance"), html.join([html.pairs(facts), html.heading(tr("Classes compared")), matches]))
 
 
 def _swatch(entry: Mapping[str, Any]) -> Html:
@@ -123,7 +165,9 @@ def _range(name: str, limits: Optional[Sequence[float]]) -> Html:
     if limits is None:
         return html.text(None)
     low, high = limits
-    return html.text(f"{low:.3f} to {high:.3f}" if name == "kappa" else f"{100 * low:.1f} to {100 * high:.1f} %")
+    if name == "kappa":
+        return html.text(tr("{low:.3f} to {high:.3f}", low=low, high=high))
+    return html.text(tr("{low:.1f} to {high:.1f} %", low=100 * low, high=100 * high))
 
 
 def _amount(value: float) -> str:

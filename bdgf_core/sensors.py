@@ -12,11 +12,13 @@ from .progress import Progress
 from .raster.metadata import BandInfo
 from .raster.stack import RasterSource, RasterStack
 from .samples.sensor import Sensor, SensorBand
+from .translation import tr
 
 _SAMPLE_WINDOWS = 64
 _SAMPLE_SIZE = 96
 _SAMPLE_VALUES = 32_000_000  # of all bands together: many bands need fewer pixels
 _SAME_WAVELENGTH_NM = 15.0
+_ROLES = {"spectral": tr("spectral"), "second": tr("second")}
 
 
 def open_stack(
@@ -59,7 +61,7 @@ def measure_sensors(
         limit = max(8, depth_limit - taken) if name == "spectral" else depth_limit // 2
         sample = np.concatenate(samples[name], 1)
         if not sample.size:
-            raise InputError(f"{sources[name].path} has no data; check its nodata value and its extent.")
+            raise InputError(tr("{path} has no data; check its nodata value and its extent.", path=sources[name].path))
         bands = [SensorBand(b.number, b.name, b.wavelength_nm, not b.bad) for b in stack.bands[name]]
         sensor = Sensor.measure(
             sample, bands, kind=kind, source=Path(sources[name].path).name,
@@ -69,8 +71,13 @@ def measure_sensors(
         dropped = [b.number for b, measured in zip(bands, sensor.bands) if not measured.used]
         if dropped:
             progress.warning(
-                f"{len(dropped)} of {len(bands)} bands of {sensor.source} are marked bad or hold no data and are "
-                f"left out: {_ranges(dropped)}."
+                tr(
+                    "{count} of {bands} bands of {source} are marked bad or hold no data and are left out: {numbers}.",
+                    count=len(dropped),
+                    bands=len(bands),
+                    source=sensor.source,
+                    numbers=_ranges(dropped),
+                )
             )
     return {name: sensors[name] for name in stack.bands}
 
@@ -92,7 +99,14 @@ def match_source(sensor: Sensor, source: RasterSource, role: str) -> RasterSourc
     :class:`ModelFileError` where none of it fits or known wavelengths differ.
     """
     if source.bands is not None and len(source.bands) != len(sensor.bands):
-        raise ModelFileError(f"The model wants {len(sensor.bands)} {role} bands, but {len(source.bands)} are chosen.")
+        raise ModelFileError(
+            tr(
+                "The model wants {wanted} {role} bands, but {chosen} are chosen.",
+                wanted=len(sensor.bands),
+                role=_ROLES[role],
+                chosen=len(source.bands),
+            )
+        )
     if source.bands is not None:
         return source
     found = _bands_of(source.path)
@@ -108,15 +122,31 @@ def match_source(sensor: Sensor, source: RasterSource, role: str) -> RasterSourc
         wanted = ", ".join(band.name or str(band.number) for band in sensor.bands[:12])
         more = ", …" if len(sensor.bands) > 12 else ""
         raise ModelFileError(
-            f"{source.path} has {len(found)} bands, but the model was made with {len(sensor.bands)} {role} bands "
-            f"({wanted}{more}) of {sensor.source}; choose a raster of the same sensor."
+            tr(
+                "{path} has {found} bands, but the model was made with {wanted} {role} bands ({names}{more}) of "
+                "{source}; choose a raster of the same sensor.",
+                path=source.path,
+                found=len(found),
+                wanted=len(sensor.bands),
+                role=_ROLES[role],
+                names=wanted,
+                more=more,
+                source=sensor.source,
+            )
         )
     for band, number in zip(sensor.bands, numbers):
         here = by_number[number].wavelength_nm
         if band.wavelength_nm and here and abs(band.wavelength_nm - here) > _SAME_WAVELENGTH_NM:
             raise ModelFileError(
-                f"Band {number} of {source.path} lies at {here:.0f} nm, but the model's {band.name} at "
-                f"{band.wavelength_nm:.0f} nm; choose a raster of the same sensor and band order."
+                tr(
+                    "Band {number} of {path} lies at {here:.0f} nm, but the model's {name} at {there:.0f} nm; choose "
+                    "a raster of the same sensor and band order.",
+                    number=number,
+                    path=source.path,
+                    here=here,
+                    name=band.name,
+                    there=band.wavelength_nm,
+                )
             )
     return RasterSource(source.path, tuple(numbers))
 
@@ -132,11 +162,14 @@ def match_sources(
     """Both rasters matched to a model's sensors; a sensor too many or too few is an error that says so."""
     if "second" in sensors and second is None:
         raise ModelFileError(
-            f"The model was made with a second raster ({sensors['second'].source}); give one here too."
+            tr(
+                "The model was made with a second raster ({source}); give one here too.",
+                source=sensors["second"].source,
+            )
         )
     if "second" not in sensors and second is not None:
         raise ModelFileError(
-            "The model was made with one raster only; leave the second one out, or pretrain with both."
+            tr("The model was made with one raster only; leave the second one out, or pretrain with both.")
         )
     return (
         match_source(sensors["spectral"], spectral, "spectral"),

@@ -16,6 +16,7 @@ from .raster.class_raster import MOST_VALUE, ClassRaster, RegriddedClasses
 from .raster.grid import Grid
 from .raster.labels import LabelSource, rasterize_labels
 from .raster.window import Window, tiles
+from .translation import tr
 
 Integers = npt.NDArray[np.int64]
 
@@ -117,7 +118,11 @@ def tally(raster: ClassRaster, reference: Reference, progress: Progress) -> Tall
         mapped += np.bincount(values.ravel() + 1, minlength=len(mapped))
         if np.count_nonzero(mapped[1:]) > _MOST_CLASSES:
             raise InputError(
-                f"{raster.path} holds more than {_MOST_CLASSES} different values; choose a raster of classes."
+                tr(
+                    "{path} holds more than {most} different values; choose a raster of classes.",
+                    path=raster.path,
+                    most=_MOST_CLASSES,
+                )
             )
         samples = reference.samples(window)
         found = values[samples.rows, samples.cols].astype(np.int64) + 1

@@ -25,6 +25,7 @@ from .report_summary import summary_report
 from .samples.separability import separability
 from .samples.splits import choose_per_class
 from .sensors import open_stack
+from .translation import tr
 
 _COMPARED = 1000  # pixels of a class whose values are compared; more change little
 _MOST_CLASSES = 256  # every pair of them is compared
@@ -45,10 +46,15 @@ class TrainingsummaryConfig:
 
     def __post_init__(self) -> None:
         if self.minimum_pixels < 1:
-            raise InputError(f"The minimum of pixels must be at least 1, not {self.minimum_pixels}.")
+            raise InputError(
+                tr(
+                    "The minimum of pixels must be at least 1, not {minimum_pixels}.",
+                    minimum_pixels=self.minimum_pixels,
+                )
+            )
         places = [Path(place).absolute() for place in (self.report, self.json, self.csv) if place is not None]
         if len(set(places)) != len(places):
-            raise InputError("The report, the JSON file and the table must be three different files.")
+            raise InputError(tr("The report, the JSON file and the table must be three different files."))
 
 
 def trainingsummary(config: TrainingsummaryConfig, progress: Progress) -> dict[str, Any]:
@@ -82,8 +88,12 @@ def _summarize(config: TrainingsummaryConfig, progress: Progress) -> tuple[Drawn
             progress.warning(warning)
         if len(claims.legend) > _MOST_CLASSES:
             raise InputError(
-                f"Field {config.labels.field!r} of {config.labels.path} holds {len(claims.legend)} classes; choose the "
-                "field that names the land cover."
+                tr(
+                    "Field {field!r} of {path} holds {count} classes; choose the field that names the land cover.",
+                    field=config.labels.field,
+                    path=config.labels.path,
+                    count=len(claims.legend),
+                )
             )
         resolved = resolve(claims)
         compared = np.zeros(len(resolved.pixels), bool)

@@ -22,6 +22,7 @@ from .checkpoint import Model, load_model, save_model
 from .errors import BdgfError, ModelFileError
 from .files import STATE_SUFFIX, hidden_folder
 from .progress import Progress
+from .translation import tr
 
 CHECKPOINT_S = 60.0
 # The result stays the same, on another device within tolerance; labels count by their pixels, not by their file.
@@ -49,7 +50,7 @@ class Unfinished:
         if kind is None:
             self.remove()
         elif any(self._folder.glob(f"*{STATE_SUFFIX}")):
-            self._progress.message("What was reached is saved: run the same job again and it goes on from there.")
+            self._progress.message(tr("What was reached is saved: run the same job again and it goes on from there."))
 
     def state(self, name: str) -> State:
         return State(self, name)
@@ -70,7 +71,7 @@ class Unfinished:
         path.unlink(missing_ok=True)
         if not self._warned:
             self._warned = True
-            self._progress.message("An interrupted job with other settings or inputs is not gone on with.")
+            self._progress.message(tr("An interrupted job with other settings or inputs is not gone on with."))
         return None
 
     def _save(self, path: Path, document: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
@@ -79,7 +80,7 @@ class Unfinished:
         except BdgfError as error:  # the job itself may still come to its end
             if not self._warned:
                 self._warned = True
-                self._progress.warning(f"The state of this job could not be saved: {error}")
+                self._progress.warning(tr("The state of this job could not be saved: {reason}", reason=error))
 
 
 class State:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bdgf_core.errors import InputError
 from bdgf_core.legend import LandCoverClass, Legend, default_colors
+from bdgf_core.translation import tr
 
 from .class_tables import Entry, read_classes
 from .dataset import open_raster
@@ -35,7 +36,9 @@ class ClassRaster:
         self.grid = Grid.of(dataset)
         bands = dataset.RasterCount - (alpha_band(dataset) is not None)
         if bands != 1:
-            raise InputError(f"{path} has {bands} bands; choose a class raster, which has one.")
+            raise InputError(
+                tr("{path} has {bands} bands; choose a class raster, which has one.", path=path, bands=bands)
+            )
         with gdal_raises():
             self._named = read_classes(dataset.GetRasterBand(1))
         self._reader = BandReader(dataset, [1])
@@ -47,8 +50,13 @@ class ClassRaster:
         wrong = known & ((values < 0) | (values > MOST_VALUE) | (values != np.floor(values)))
         if wrong.any():
             raise InputError(
-                f"{self.path} holds {values[wrong][0]:g}; classes are whole numbers from 0 to {MOST_VALUE}: choose a "
-                "class raster, or declare that value as its nodata."
+                tr(
+                    "{path} holds {value:g}; classes are whole numbers from 0 to {most}: choose a class raster, or "
+                    "declare that value as its nodata.",
+                    path=self.path,
+                    value=values[wrong][0],
+                    most=MOST_VALUE,
+                )
             )
         return np.where(known, values, -1).astype(np.int32)
 
@@ -67,7 +75,7 @@ class RegriddedClasses:
 
     def __init__(self, raster: ClassRaster, grid: Grid) -> None:
         if not overlap_share(grid, raster.grid):
-            raise InputError(f"{raster.path} does not overlap the map; check the CRS of both.")
+            raise InputError(tr("{path} does not overlap the map; check the CRS of both.", path=raster.path))
         self._raster, self._transform = raster, PixelTransform(grid, raster.grid)
 
     def read(self, window: Window) -> Integers:

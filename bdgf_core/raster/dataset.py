@@ -10,6 +10,7 @@ from typing import Union
 from osgeo import gdal
 
 from bdgf_core.errors import InputError
+from bdgf_core.translation import tr
 
 from .gdal_errors import gdal_raises
 
@@ -21,7 +22,7 @@ def open_raster(path: Union[str, Path]) -> gdal.Dataset:
     """
     text = os.fspath(path)
     if is_special(text):
-        raise InputError(f"{text} is neither a file nor a folder; choose a raster.")
+        raise InputError(tr("{path} is neither a file nor a folder; choose a raster.", path=text))
     with gdal_raises() as failures:
         try:
             dataset = gdal.OpenEx(text, gdal.OF_RASTER | gdal.OF_READONLY)
@@ -35,8 +36,13 @@ def open_raster(path: Union[str, Path]) -> gdal.Dataset:
             kind = dataset.GetRasterBand(number).DataType
             if gdal.DataTypeIsComplex(kind):
                 raise InputError(
-                    f"Band {number} of {text} holds complex numbers ({gdal.GetDataTypeName(kind)}); "
-                    "convert it to intensity or amplitude first."
+                    tr(
+                        "Band {number} of {path} holds complex numbers ({kind}); convert it to intensity or amplitude "
+                        "first.",
+                        number=number,
+                        path=text,
+                        kind=gdal.GetDataTypeName(kind),
+                    )
                 )
     return dataset
 
@@ -54,24 +60,35 @@ def is_special(text: str) -> bool:
 def _why_not(text: str, failures: list[str]) -> str:
     local = is_local(text)
     if not text:
-        return "No raster was given; choose one."
+        return tr("No raster was given; choose one.")
     if local and not os.path.exists(text):
-        return f"The raster {text} does not exist; check the path."
+        return tr("The raster {path} does not exist; check the path.", path=text)
     if local and os.path.isfile(text) and not os.access(text, os.R_OK):
-        return f"The raster {text} cannot be read for want of permission; change its permissions or copy it."
+        return tr(
+            "The raster {path} cannot be read for want of permission; change its permissions or copy it.", path=text
+        )
     try:
         vector = gdal.OpenEx(text, gdal.OF_VECTOR | gdal.OF_READONLY)
     except RuntimeError:
         vector = None
     if vector is not None:
-        return f"{text} holds vector data, not a raster; choose a raster here."
-    reason = f" ({failures[0].rstrip('.')})" if failures else ""
-    return f"{text} cannot be read as a raster{reason}; choose a raster in a format that GDAL knows."
+        return tr("{path} holds vector data, not a raster; choose a raster here.", path=text)
+    reason = failures[0].rstrip(".") if failures else tr("unknown format")
+    return tr(
+        "{path} cannot be read as a raster ({reason}); choose a raster in a format that GDAL knows.",
+        path=text,
+        reason=reason,
+    )
 
 
 def _why_empty(text: str, dataset: gdal.Dataset) -> str:
     subdatasets = [name for name, _ in dataset.GetSubDatasets()]
     if subdatasets:
         shown = ", ".join(subdatasets[:5]) + (", …" if len(subdatasets) > 5 else "")
-        return f"{text} is a container of {len(subdatasets)} rasters; name one of them instead: {shown}"
-    return f"The raster {text} has no bands; choose another one."
+        return tr(
+            "{path} is a container of {count} rasters; name one of them instead: {shown}",
+            path=text,
+            count=len(subdatasets),
+            shown=shown,
+        )
+    return tr("The raster {path} has no bands; choose another one.", path=text)

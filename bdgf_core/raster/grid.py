@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from osgeo import gdal, osr
 
 from bdgf_core.errors import InputError
+from bdgf_core.translation import tr
 
 from .dataset import open_raster
 from .gdal_errors import gdal_raises
@@ -37,12 +38,28 @@ class Grid:
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
-            raise InputError(f"A raster of {self.width} x {self.height} pixels is empty; choose another one.")
+            raise InputError(
+                tr(
+                    "A raster of {width} x {height} pixels is empty; choose another one.",
+                    width=self.width,
+                    height=self.height,
+                )
+            )
         x0, a, b, y0, d, e = self.geotransform
         if not np.isfinite(self.geotransform).all() or a * e - b * d == 0:
-            raise InputError(f"The geotransform {self.geotransform} is degenerate; georeference the raster anew.")
+            raise InputError(
+                tr(
+                    "The geotransform {geotransform} is degenerate; georeference the raster anew.",
+                    geotransform=self.geotransform,
+                )
+            )
         if min(np.hypot(a, d), np.hypot(b, e)) < _PRECISION * max(abs(x0), abs(y0)):
-            raise InputError(f"The pixels of {self.geotransform} are too small to be told apart; georeference it anew.")
+            raise InputError(
+                tr(
+                    "The pixels of {geotransform} are too small to be told apart; georeference it anew.",
+                    geotransform=self.geotransform,
+                )
+            )
 
     @classmethod
     def of(cls, source: Union[str, Path, gdal.Dataset]) -> Grid:
@@ -57,8 +74,11 @@ class Grid:
         if geotransform is None or tuple(geotransform) == _PLAIN:
             if raw:
                 raise InputError(
-                    f"{dataset.GetDescription()} is placed by control points only; warp it to a CRS first "
-                    "(in QGIS: Raster, Projections, Warp) and use the result."
+                    tr(
+                        "{path} is placed by control points only; warp it to a CRS first (in QGIS: Raster, "
+                        "Projections, Warp) and use the result.",
+                        path=dataset.GetDescription(),
+                    )
                 )
             geotransform = _UNREFERENCED
         return cls(wkt, tuple(geotransform), dataset.RasterYSize, dataset.RasterXSize)
@@ -131,8 +151,10 @@ def transformation(one: osr.SpatialReference, other: osr.SpatialReference) -> os
         try:
             return osr.CoordinateTransformation(one, other)
         except RuntimeError:
-            names = f"{one.GetName()} and {other.GetName()}"
-            raise InputError(f"No transformation between the CRS {names} is known; check the CRS of both.") from None
+            names = ", ".join(crs.GetName() for crs in (one, other))
+            raise InputError(
+                tr("No transformation between the CRS {names} is known; check the CRS of both.", names=names)
+            ) from None
 
 
 def same_crs(one: osr.SpatialReference | None, other: osr.SpatialReference | None) -> bool:

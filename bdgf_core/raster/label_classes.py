@@ -12,6 +12,7 @@ from osgeo import ogr
 
 from bdgf_core.errors import InputError
 from bdgf_core.legend import LandCoverClass, Legend, default_colors
+from bdgf_core.translation import tr
 
 from .gdal_errors import decoded
 
@@ -45,8 +46,13 @@ class ClassTable:
                 return None
             if not value.is_integer():
                 raise InputError(
-                    f"Field {self._field!r} of {self._path} holds fractions such as {value:g}; "
-                    "choose a field that names the class by text or integers."
+                    tr(
+                        "Field {field!r} of {path} holds fractions such as {value:g}; choose a field that names the "
+                        "class by text or integers.",
+                        field=self._field,
+                        path=self._path,
+                        value=value,
+                    )
                 )
             return str(int(value))
         if self._type == ogr.OFTString:
@@ -58,8 +64,13 @@ class ClassTable:
         index = self._indices.setdefault(label, len(self._indices))
         if index >= _MOST_CLASSES:
             raise InputError(
-                f"Field {self._field!r} of {self._path} holds more than {_MOST_CLASSES} different values; "
-                "choose the field that names the class."
+                tr(
+                    "Field {field!r} of {path} holds more than {most} different values; choose the field that names "
+                    "the class.",
+                    field=self._field,
+                    path=self._path,
+                    most=_MOST_CLASSES,
+                )
             )
         return index
 

@@ -9,6 +9,7 @@ from typing import Union
 from osgeo import gdal, ogr
 
 from bdgf_core.errors import InputError
+from bdgf_core.translation import tr
 
 from .dataset import is_local, is_special
 from .gdal_errors import gdal_raises
@@ -19,7 +20,7 @@ def open_label_layer(path: Union[str, Path], name: str | None, field: str) -> tu
     field does not exist or holds neither text nor numbers."""
     text = os.fspath(path)
     if is_special(text):
-        raise InputError(f"{text} is neither a file nor a folder; choose a layer of polygons or points.")
+        raise InputError(tr("{path} is neither a file nor a folder; choose a layer of polygons or points.", path=text))
     with gdal_raises() as failures:
         try:
             dataset = gdal.OpenEx(text, gdal.OF_VECTOR | gdal.OF_READONLY)
@@ -31,12 +32,21 @@ def open_label_layer(path: Union[str, Path], name: str | None, field: str) -> tu
         definition = layer.GetLayerDefn()
         fields = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
         if field not in fields:
-            known = f"its fields are {', '.join(fields)}" if fields else "it has no fields"
-            raise InputError(f"{text} has no field {field!r}; {known}.")
+            known = ", ".join(fields)
+            raise InputError(
+                tr("{path} has no field {field!r}; its fields are {known}.", path=text, field=field, known=known)
+                if known
+                else tr("{path} has no fields; choose a layer with a class field.", path=text)
+            )
         kind = definition.GetFieldDefn(fields.index(field)).GetType()
         if kind not in (ogr.OFTInteger, ogr.OFTInteger64, ogr.OFTReal, ogr.OFTString):
             raise InputError(
-                f"Field {field!r} of {text} is of type {ogr.GetFieldTypeName(kind)}; choose one with text or integers."
+                tr(
+                    "Field {field!r} of {path} is of type {kind}; choose one with text or integers.",
+                    field=field,
+                    path=text,
+                    kind=ogr.GetFieldTypeName(kind),
+                )
             )
     return dataset, layer
 
@@ -46,29 +56,48 @@ def _layer(text: str, dataset: gdal.Dataset, name: str | None) -> ogr.Layer:
     names = [layer.GetName() for layer in layers]
     if name is not None:
         if name not in names:
-            raise InputError(f"{text} has no layer {name!r}; its layers are {', '.join(names)}.")
+            raise InputError(
+                tr(
+                    "{path} has no layer {name!r}; its layers are {layers}.",
+                    path=text,
+                    name=name,
+                    layers=", ".join(names),
+                )
+            )
         layers = [layers[names.index(name)]]
     drawn = [layer for layer in layers if layer.GetGeomType() != ogr.wkbNone]
     if not drawn:
-        raise InputError(f"{text} holds a table without geometries; choose a layer of polygons or points.")
+        raise InputError(
+            tr("{path} holds a table without geometries; choose a layer of polygons or points.", path=text)
+        )
     if len(drawn) > 1:
-        raise InputError(f"{text} holds several layers ({', '.join(layer.GetName() for layer in drawn)}); name one.")
+        raise InputError(
+            tr(
+                "{path} holds several layers ({layers}); name one.",
+                path=text,
+                layers=", ".join(layer.GetName() for layer in drawn),
+            )
+        )
     kind = ogr.GT_GetLinear(ogr.GT_Flatten(drawn[0].GetGeomType()))
     if kind in (ogr.wkbLineString, ogr.wkbMultiLineString, ogr.wkbCurve, ogr.wkbMultiCurve):
-        raise InputError(f"{text} holds lines; draw polygons or points as training data, or buffer the lines.")
+        raise InputError(
+            tr("{path} holds lines; draw polygons or points as training data, or buffer the lines.", path=text)
+        )
     return drawn[0]
 
 
 def _why_not(text: str, failures: list[str]) -> str:
     if not text:
-        return "No training data was given; choose a layer of polygons or points."
+        return tr("No training data was given; choose a layer of polygons or points.")
     if is_local(text) and not os.path.exists(text):
-        return f"The training data {text} does not exist; check the path."
+        return tr("The training data {path} does not exist; check the path.", path=text)
     try:
         raster = gdal.OpenEx(text, gdal.OF_RASTER | gdal.OF_READONLY)
     except RuntimeError:
         raster = None
     if raster is not None:
-        return f"{text} is a raster, not a vector layer; choose a layer of polygons or points."
-    reason = f" ({failures[0].rstrip('.')})" if failures else ""
-    return f"{text} cannot be read as a vector layer{reason}; choose a format that GDAL knows."
+        return tr("{path} is a raster, not a vector layer; choose a layer of polygons or points.", path=text)
+    reason = failures[0].rstrip(".") if failures else tr("unknown format")
+    return tr(
+        "{path} cannot be read as a vector layer ({reason}); choose a format that GDAL knows.", path=text, reason=reason
+    )

@@ -13,6 +13,7 @@ from osgeo import ogr, osr
 
 from bdgf_core.errors import InputError
 from bdgf_core.legend import Legend
+from bdgf_core.translation import tr
 
 from .gdal_errors import gdal_raises
 from .grid import Grid, crs_of, is_real, same_crs, transformation
@@ -116,7 +117,9 @@ def _collect(source: LabelSource, grid: Grid) -> _Collector:
             del layer, dataset  # the layer lives no longer than its dataset
         except RuntimeError as error:
             reason = str(error).rstrip(".")
-            raise InputError(f"Reading {source.path} failed ({reason}); the file may be damaged.") from error
+            raise InputError(
+                tr("Reading {path} failed ({reason}); the file may be damaged.", path=source.path, reason=reason)
+            ) from error
     return collector
 
 
@@ -145,7 +148,9 @@ class _Collector:
     def expect(self, read: int, there: int) -> None:
         """A damaged file may end early, without an error."""
         if read < there:
-            self._warnings.append(f"Only {read} of {there} features could be read; the file may be damaged.")
+            self._warnings.append(
+                tr("Only {read} of {there} features could be read; the file may be damaged.", read=read, there=there)
+            )
 
     def _add_shape(self, number: int, index: int, geometry: ogr.Geometry) -> None:
         try:
@@ -161,7 +166,13 @@ class _Collector:
         pixels = burn(polygons, points, self._grid)
         self._count += len(pixels)
         if self._count > MOST_PIXELS:
-            raise InputError(f"{self._source.path} covers more than {MOST_PIXELS} pixels; draw smaller polygons.")
+            raise InputError(
+                tr(
+                    "{path} covers more than {most} pixels; draw smaller polygons.",
+                    path=self._source.path,
+                    most=MOST_PIXELS,
+                )
+            )
         left, right, bottom, top = geometry.GetEnvelope()
         x, y = (left + right) / 2, (bottom + top) / 2
         if not isfinite(x + y):  # some corner lies nowhere
@@ -190,12 +201,24 @@ class _Collector:
         legend, order = self._classes.legend(np.unique(classes))
         if mixed:
             names = _listed(self._classes.labels[i] for i in sorted(mixed[1]))
-            self._warnings.append(f"Pixels claimed by several classes ({names}) are left out: {mixed[0]}.")
+            self._warnings.append(
+                tr(
+                    "Pixels claimed by several classes ({classes}) are left out: {count}.",
+                    classes=names,
+                    count=mixed[0],
+                )
+            )
         if len(pixels) == 0:
-            raise InputError(f"All pixels of {path} are claimed by several classes of {field!r}; mend the overlaps.")
+            raise InputError(
+                tr(
+                    "All pixels of {path} are claimed by several classes of {field!r}; mend the overlaps.",
+                    path=path,
+                    field=field,
+                )
+            )
         unused = [label for i, label in enumerate(self._classes.labels) if i not in order]
         if unused:
-            self._warnings.append(f"Classes without any pixel are dropped: {_listed(unused)}.")
+            self._warnings.append(tr("Classes without any pixel are dropped: {classes}.", classes=_listed(unused)))
         self._warnings.extend(self._left_out_warnings())
         lookup = np.full(len(self._classes.labels), -1, np.int32)
         lookup[order] = np.arange(len(order))
@@ -212,9 +235,13 @@ class _Collector:
         target = crs_of(self._grid.crs_wkt)
         own = crs.Clone() if crs is not None and is_real(crs) else None
         if own is None or target is None:
-            lacking = self._source.path if target is not None else "The raster"
-            if own is not None or target is not None:
-                self._warnings.append(f"{lacking} has no CRS; labels and raster are taken to be in the same one.")
+            if target is not None:
+                told = tr(
+                    "{path} has no CRS; labels and raster are taken to be in the same one.", path=self._source.path
+                )
+                self._warnings.append(told)
+            elif own is not None:
+                self._warnings.append(tr("The raster has no CRS; labels and raster are taken to be in the same one."))
             return None
         usual = crs_of(own.ExportToWkt(["FORMAT=WKT2_2019"]))
         x_first = usual is None or usual.GetDataAxisToSRSAxisMapping() == own.GetDataAxisToSRSAxisMapping()
@@ -227,20 +254,27 @@ class _Collector:
     def _why_none(self) -> str:
         path, field, left_out = self._source.path, self._source.field, self._left_out
         if left_out["outside"]:
-            return f"No feature of {path} lies on the raster; check the CRS of both, or choose other training data."
+            return tr(
+                "No feature of {path} lies on the raster; check the CRS of both, or choose other training data.",
+                path=path,
+            )
         if left_out["lines"]:
-            return f"{path} holds lines; draw polygons or points as training data, or buffer the lines."
+            return tr("{path} holds lines; draw polygons or points as training data, or buffer the lines.", path=path)
         if left_out["class"]:
-            return f"The class field {field!r} of {path} is empty in every feature; fill it in or choose another field."
-        return f"{path} holds no usable features; draw polygons or points as training data."
+            return tr(
+                "The class field {field!r} of {path} is empty in every feature; fill it in or choose another field.",
+                field=field,
+                path=path,
+            )
+        return tr("{path} holds no usable features; draw polygons or points as training data.", path=path)
 
 
 _REASONS = {
-    "geometry": "Features of {path} without a geometry are left out: {count}.",
-    "class": "Features of {path} without a value in {field!r} are left out: {count}.",
-    "lines": "Features of {path} that are neither polygons nor points are left out: {count}.",
-    "broken": "Features of {path} that cannot be mended or reprojected are left out: {count}.",
-    "outside": "Features of {path} outside of the raster are left out: {count}.",
+    "geometry": tr("Features of {path} without a geometry are left out: {count}."),
+    "class": tr("Features of {path} without a value in {field!r} are left out: {count}."),
+    "lines": tr("Features of {path} that are neither polygons nor points are left out: {count}."),
+    "broken": tr("Features of {path} that cannot be mended or reprojected are left out: {count}."),
+    "outside": tr("Features of {path} outside of the raster are left out: {count}."),
 }
 
 

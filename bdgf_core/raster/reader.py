@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError
+from bdgf_core.translation import tr
 
 from .gdal_errors import gdal_raises
 from .window import Window
@@ -53,7 +54,9 @@ class BandReader:
                     values = self._values(inside)
                 except RuntimeError as error:
                     reason = str(error).rstrip(".")
-                    raise InputError(f"Reading {self._name} failed ({reason}); the file may be damaged.") from error
+                    raise InputError(
+                        tr("Reading {path} failed ({reason}); the file may be damaged.", path=self._name, reason=reason)
+                    ) from error
             rows, cols = inside.shift(-window.row, -window.col).slices
             array[:, rows, cols] = values
         return array

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from osgeo import gdal, ogr
 
 from bdgf_core.errors import InputError
+from bdgf_core.translation import tr
 
 from .grid import Grid
 from .window import Window, tiles
@@ -86,7 +87,7 @@ def _centres_inside(polygon: ogr.Geometry, grid: Grid) -> NDArray[np.int64]:
         return nothing
     _, a, b, _, d, e = grid.geotransform
     if min(polygon.GetArea() / abs(a * e - b * d), box.height * box.width) > MOST_PIXELS:
-        raise InputError(f"A training polygon covers more than {MOST_PIXELS} pixels; draw smaller ones.")
+        raise InputError(tr("A training polygon covers more than {most} pixels; draw smaller ones.", most=MOST_PIXELS))
     found = [_burn_tile(polygon, tile.shift(box.row, box.col), grid) for tile in tiles(box.height, box.width, _TILE)]
     return np.concatenate(found)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError
+from bdgf_core.translation import tr
 
 from .dataset import open_raster
 from .grid import Grid
@@ -38,9 +39,17 @@ class RasterSource:
             return
         object.__setattr__(self, "bands", tuple(int(number) for number in self.bands))
         if not self.bands:
-            raise InputError(f"No band of {self.path} is chosen; choose at least one, or none to take them all.")
+            raise InputError(
+                tr("No band of {path} is chosen; choose at least one, or none to take them all.", path=self.path)
+            )
         if len(set(self.bands)) != len(self.bands):
-            raise InputError(f"A band of {self.path} is chosen twice ({list(self.bands)}); name each band once.")
+            raise InputError(
+                tr(
+                    "A band of {path} is chosen twice ({bands}); name each band once.",
+                    path=self.path,
+                    bands=list(self.bands),
+                )
+            )
 
 
 @dataclass(frozen=True)
@@ -90,18 +99,20 @@ class RasterStack:
                 own_grid = Grid.of(dataset)
             except RuntimeError as error:
                 reason = str(error).rstrip(".")
-                raise InputError(f"{source.path} cannot be read ({reason}); the file may be damaged.") from error
+                raise InputError(
+                    tr("{path} cannot be read ({reason}); the file may be damaged.", path=source.path, reason=reason)
+                ) from error
             if grid is None:
                 grid, name = own_grid, os.fspath(source.path)
                 readers[modality] = reader
                 if not grid.is_georeferenced:
-                    warnings.append(f"{name} has no georeference; the outputs will have none either.")
+                    warnings.append(tr("{one} has no georeference; the outputs will have none either.", one=name))
             else:
                 readers[modality] = _fit(
                     reader, own_grid, os.fspath(source.path), grid, name, warnings, decibels=modality in decibels
                 )
         if grid is None:
-            raise InputError("No raster was given; choose one.")
+            raise InputError(tr("No raster was given; choose one."))
         return cls(grid, bands, readers, tuple(warnings))
 
     def read(self, window: Window) -> MultimodalImage:
@@ -171,21 +182,47 @@ def _fit(
         lacking = name if own_grid.is_georeferenced else own_name
         if (grid.height, grid.width) != (own_grid.height, own_grid.width):
             raise InputError(
-                f"{lacking} has no georeference and the sizes of {name} and {own_name} differ; georeference it first."
+                tr(
+                    "{lacking} has no georeference and the sizes of {one} and {other} differ; georeference it first.",
+                    lacking=lacking,
+                    one=name,
+                    other=own_name,
+                )
             )
-        warnings.append(f"{lacking} has no georeference; its pixels are taken to lie on those of the other raster.")
+        warnings.append(
+            tr(
+                "{lacking} has no georeference; its pixels are taken to lie on those of the other raster.",
+                lacking=lacking,
+            )
+        )
         return _ShiftedReader(reader, 0, 0)
     if bool(grid.crs_wkt) != bool(own_grid.crs_wkt):
         lacking = own_name if grid.crs_wkt else name
-        raise InputError(f"{lacking} has no CRS while the other raster has one; assign its CRS first.")
+        raise InputError(
+            tr("{lacking} has no CRS while the other raster has one; assign its CRS first.", lacking=lacking)
+        )
     if not grid.crs_wkt:
-        warnings.append(f"{name} and {own_name} have no CRS; their coordinates are taken to be in the same plane.")
+        warnings.append(
+            tr(
+                "{one} and {other} have no CRS; their coordinates are taken to be in the same plane.",
+                one=name,
+                other=own_name,
+            )
+        )
     share = overlap_share(grid, own_grid)
     if share == 0:
-        raise InputError(f"{name} and {own_name} do not overlap; choose rasters of the same place, or check their CRS.")
+        raise InputError(
+            tr(
+                "{one} and {other} do not overlap; choose rasters of the same place, or check their CRS.",
+                one=name,
+                other=own_name,
+            )
+        )
     if share < 0.995:
-        covered = f"{share:.0%}" if share >= 0.01 else "less than 1%"
-        warnings.append(f"{own_name} covers {covered} of {name}; it is missing elsewhere.")
+        covered = f"{share:.0%}" if share >= 0.01 else tr("less than 1%")
+        warnings.append(
+            tr("{other} covers {covered} of {one}; it is missing elsewhere.", other=own_name, covered=covered, one=name)
+        )
     offset = grid.offset_in(own_grid)
     if offset is None:
         return WarpedReader.onto(grid, own_grid, reader, decibels=decibels)
@@ -198,11 +235,13 @@ def _numbers(source: RasterSource, dataset: gdal.Dataset) -> tuple[int, ...]:
         alpha = alpha_band(dataset)
         numbers = tuple(number for number in range(1, count + 1) if number != alpha)
         if not numbers:
-            raise InputError(f"{source.path} holds an alpha band only; choose a raster with data.")
+            raise InputError(tr("{path} holds an alpha band only; choose a raster with data.", path=source.path))
         return numbers
     wrong = [number for number in source.bands if not 1 <= number <= count]
     if wrong:
-        raise InputError(f"{source.path} has no band {wrong[0]}; its bands are 1 to {count}.")
+        raise InputError(
+            tr("{path} has no band {band}; its bands are 1 to {count}.", path=source.path, band=wrong[0], count=count)
+        )
     return source.bands
 
 

@@ -15,6 +15,7 @@ from osgeo import gdal
 from bdgf_core.errors import InputError, ResourceError, one_line
 from bdgf_core.files import check_writable, publish, temporary_path
 from bdgf_core.legend import Legend
+from bdgf_core.translation import tr
 
 from .class_tables import describe_classes
 from .gdal_errors import gdal_raises, gdal_silent
@@ -124,7 +125,7 @@ def check_output(path: Union[str, Path], *, inputs: Sequence[Union[str, Path]] =
     """Raises InputError where a GeoTIFF cannot be written to ``path``, or where it is one of ``inputs``."""
     final = Path(path)
     if final.suffix.lower() not in (".tif", ".tiff"):
-        raise InputError(f"{final} is not named as a GeoTIFF; give the output a name that ends in .tif.")
+        raise InputError(tr("{path} is not named as a GeoTIFF; give the output a name that ends in .tif.", path=final))
     check_writable(final, inputs=inputs)
 
 
@@ -169,7 +170,12 @@ def _check_space(path: Path, grid: Grid, bands: int, dtype: np.dtype[np.generic]
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise ResourceError(
-            f"{path} may need {needed >> 20} MB and {free >> 20} MB are free; free some space or choose another disk."
+            tr(
+                "{path} may need {needed} MB and {free} MB are free; free some space or choose another disk.",
+                path=path,
+                needed=needed >> 20,
+                free=free >> 20,
+            )
         )
 
 
@@ -189,8 +195,12 @@ def _publish(unfinished: Path, final: Path) -> None:
                 target.unlink()  # it belonged to the raster that is replaced
         publish(unfinished, final)
     except PermissionError as error:
-        raise InputError(f"{final} is in use by another program; close it there or choose another name.") from error
+        raise InputError(
+            tr("{path} is in use by another program; close it there or choose another name.", path=final)
+        ) from error
 
 
 def _write_failed(path: Path, reason: str) -> ResourceError:
-    return ResourceError(f"Writing {path} failed ({reason.rstrip('.')}); check that the disk is not full.")
+    return ResourceError(
+        tr("Writing {path} failed ({reason}); check that the disk is not full.", path=path, reason=reason.rstrip("."))
+    )

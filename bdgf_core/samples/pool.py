@@ -16,6 +16,7 @@ from bdgf_core.errors import InputError
 from bdgf_core.progress import Progress
 from bdgf_core.raster.stack import RasterStack
 from bdgf_core.raster.window import Window, tiles
+from bdgf_core.translation import tr
 
 from .sensor import Sensor
 
@@ -61,7 +62,7 @@ class PatchPool:
             self._windows.append(Window(0, 0, grid.height, grid.width))
             self._regions.append(self._load(self._windows[0], progress))
         if not any(valid.any() for _, valid in self._regions):
-            raise InputError("The rasters have no data where they overlap; check their extents and nodata values.")
+            raise InputError(tr("The rasters have no data where they overlap; check their extents and nodata values."))
         self._draws = 0
         if state is not None:
             self._draws, self._rng.bit_generator.state = state["draws"], state["rng"]

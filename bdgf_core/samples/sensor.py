@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdgf_core.errors import InputError
+from bdgf_core.translation import tr
 
 Array = NDArray[np.float32]
 
@@ -73,14 +74,26 @@ class Sensor:
         data or the values contradict the unit.
         """
         if kind not in KINDS:
-            raise InputError(f"Sensor kind {kind!r} is not known; use one of {', '.join(KINDS[1:])}.")
+            raise InputError(
+                tr("Sensor kind {kind!r} is not known; use one of {kinds}.", kind=kind, kinds=", ".join(KINDS[1:]))
+            )
         wrong, better = _contradiction(_measured(sample), kind)
         if wrong:
-            raise InputError(f"{source} is no {kind}: {wrong}; set the second sensor's kind to {better}.")
+            raise InputError(
+                tr(
+                    "{source} is no {kind}: {wrong}; set the second sensor's kind to {better}.",
+                    source=source,
+                    kind=kind,
+                    wrong=wrong,
+                    better=better,
+                )
+            )
         values = _to_natural_units(sample, kind)
         alive = [band.used and _is_alive(row) for band, row in zip(bands, values)]
         if not any(alive):
-            raise InputError(f"No band of {source} has varying data; check its nodata value and the bands chosen.")
+            raise InputError(
+                tr("No band of {source} has varying data; check its nodata value and the bands chosen.", source=source)
+            )
         bands = tuple(SensorBand(b.number, b.name, b.wavelength_nm, ok) for b, ok in zip(bands, alive))
         values = values[np.array(alive)]
         mean = np.nanmean(values, 1, dtype=np.float64).astype(np.float32)
@@ -113,8 +126,13 @@ class Sensor:
         wrong, _ = _contradiction(_measured(array[self.used]), self.kind)
         if wrong:
             raise InputError(
-                f"The model was made with {self.source} as {self.kind}, but {wrong} in the raster given; "
-                "convert it to the same unit."
+                tr(
+                    "The model was made with {source} as {kind}, but {wrong} in the raster given; convert it to the "
+                    "same unit.",
+                    source=self.source,
+                    kind=self.kind,
+                    wrong=wrong,
+                )
             )
 
     def data_share(self, array: Array) -> Array:
@@ -227,9 +245,10 @@ def _contradiction(values: Array, kind: str) -> tuple[str, str]:
         return "", ""
     negative, median = float((values < 0).mean()), float(np.median(values))
     if kind != "sar_db" and negative > 0.001:
-        return f"{negative:.1%} of its values are negative, as in dB", "sar_db"
+        return tr("{share:.1%} of its values are negative, as in dB", share=negative), "sar_db"
     if kind == "sar_db" and negative == 0 and not 1.0 <= median <= 60:
-        return f"none of its values is negative and their median is {median:.3g}", "sar_linear or sar_amplitude"
+        why = tr("none of its values is negative and their median is {median:.3g}", median=median)
+        return why, tr("{one} or {other}", one="sar_linear", other="sar_amplitude")
     return "", ""
 
 

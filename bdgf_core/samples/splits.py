@@ -13,6 +13,8 @@ from typing import Optional, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from bdgf_core.translation import tr
+
 from .clusters import Indices, cut_clusters, distance_within, find_clusters
 
 _TRIALS = 24  # dealings tried, of which the one with the most classes in the most folds is kept
@@ -61,7 +63,9 @@ def random_split(
     lone = np.flatnonzero(np.bincount(classes) == 1)
     fold_of[np.isin(classes, lone)] = -1
     found = (Fold(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(folds))
-    notes = tuple(f"{_name(k, names)} has one sample only; it is trained but not validated." for k in lone)
+    notes = tuple(
+        tr("Class {name} has one sample only; it is trained but not validated.", name=_name(k, names)) for k in lone
+    )
     return Folds(tuple(fold for fold in found if fold.test.size), notes, tuple(map(int, lone)))
 
 
@@ -166,24 +170,38 @@ def _notes(
     notes = []
     for k in unvalidated:
         notes.append(
-            f"{_name(k, names)} has {sizes[k]} pixels in a single place, too few to keep some apart; "
-            "it is trained but not validated. Draw another polygon elsewhere."
+            tr(
+                "Class {name} has {count} pixels in a single place, too few to keep some apart; it is trained but not "
+                "validated. Draw another polygon elsewhere.",
+                name=_name(k, names),
+                count=sizes[k],
+            )
         )
     for k in cut:
         notes.append(
-            f"Most pixels of {_name(k, names, start=False)} lie in one polygon; it was cut into blocks, "
-            "so its figures are somewhat optimistic."
+            tr(
+                "Most pixels of class {name} lie in one polygon; it was cut into blocks, so its figures are somewhat "
+                "optimistic.",
+                name=_name(k, names),
+            )
         )
     for k in np.flatnonzero((gaps < gap).any(axis=0)):
         notes.append(
-            f"{_name(k, names)} would have kept too few training pixels beside its test pixels; for it the gap "
-            f"shrank from {gap} to {gaps[:, k].min()} pixels in {(gaps[:, k] < gap).sum()} of {len(gaps)} folds."
+            tr(
+                "Class {name} would have kept too few training pixels beside its test pixels; for it the gap shrank "
+                "from {gap} to {least} pixels in {shrunk} of {folds} folds.",
+                name=_name(k, names),
+                gap=gap,
+                least=gaps[:, k].min(),
+                shrunk=(gaps[:, k] < gap).sum(),
+                folds=len(gaps),
+            )
         )
     return tuple(notes)
 
 
-def _name(k: int, names: Optional[Sequence[str]], start: bool = True) -> str:
-    return f"{'Class' if start else 'class'} {names[k] if names else k!s}"
+def _name(k: int, names: Optional[Sequence[str]]) -> str:
+    return names[k] if names else str(k)
 
 
 def _rank_in_run(ordered: Indices) -> Indices:
