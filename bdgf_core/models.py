@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, TypeVar, Union
+from typing import Any, Callable, Iterator, Mapping, Optional, TypeVar, Union
 
 import torch
 
@@ -20,6 +20,7 @@ from .errors import BdgfError, ModelFileError, check_seed
 from .inputs import FeatureScale, InputReader, band_stack
 from .legend import Legend
 from .network.group import GroupConfig, GroupNetwork
+from .ood import OutOfDistribution
 from .raster.stack import RasterStack
 from .samples.sensor import Sensor
 from .sensors import check_units
@@ -47,13 +48,14 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A group network in eval mode on top of a pretrained denoiser."""
+    """A group network in eval mode on top of a pretrained denoiser; files of the first versions have no ``ood``."""
 
     document: dict[str, Any]
     pretrained: Pretrained
     network: GroupNetwork
     scale: FeatureScale
     legend: Legend
+    ood: Optional[OutOfDistribution] = None
 
     def reader(self, stack: RasterStack, device: Device) -> InputReader:
         return self.pretrained.reader(stack, device).with_scale(self.scale)
@@ -85,14 +87,21 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
             raise ValueError("its accuracy is that of other classes")
         network = _filled(lambda: GroupNetwork(config), _under("network.", model.tensors))
         scale = _scale(_under("scale.", model.tensors), feature_channels(pretrained.process.stack.depth), config)
-        return Classifier(model.document, pretrained, network, scale, legend)
+        ood = OutOfDistribution.from_file(
+            model.document.get("ood"), _under("ood.", model.tensors), channels=config.spectral + config.second
+        )
+        return Classifier(model.document, pretrained, network, scale, legend, ood)
 
 
-def classifier_tensors(denoiser: DenoisingUNet, network: GroupNetwork, scale: FeatureScale) -> dict[str, torch.Tensor]:
+def classifier_tensors(
+    denoiser: DenoisingUNet, network: GroupNetwork, scale: FeatureScale, ood: Optional[OutOfDistribution] = None
+) -> dict[str, torch.Tensor]:
     """All tensors of a classifier file, by name."""
     tensors = {f"denoiser.{name}": tensor for name, tensor in denoiser.state_dict().items()}
     tensors.update({f"network.{name}": tensor for name, tensor in network.state_dict().items()})
     tensors.update({"scale.mean": scale.mean, "scale.std": scale.std})
+    if ood is not None:
+        tensors.update({f"ood.{name}": tensor for name, tensor in ood.tensors.items()})
     return tensors if scale.basis is None else {**tensors, "scale.basis": scale.basis}
 
 

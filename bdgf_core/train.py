@@ -22,6 +22,7 @@ from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .memory import memory_bound, peak_memory_mb
 from .models import Pretrained, classifier_tensors, load_pretrained
 from .network.group import PATCH, GroupConfig, GroupNetwork
+from .ood import OutOfDistribution
 from .progress import Progress
 from .raster.labels import Labels, LabelSource, rasterize_labels
 from .raster.stack import RasterSource
@@ -178,6 +179,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     network, curve = fitted[-1]
     matrices = [_judge(trained, samples, fold, device) for (trained, _), fold in zip(fitted, judged)]
     accuracy = _accuracy(config, folds, matrices)
+    ood = OutOfDistribution.of(samples, labels.groups)
     seconds = time.monotonic() - started
     document = {
         "created_with": f"BDGF {__version__}, torch {torch.__version__}",
@@ -187,13 +189,14 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
         "legend": labels.legend.to_json(),
         "class_counts": labels.counts().tolist(),
         "accuracy": accuracy,
+        "ood": ood.to_json(),
         "training": {
             "preset": config.preset, "steps": steps, "unlabelled": config.unlabelled, "seed": config.seed,
             "device": str(device), "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
         },
     }  # fmt: skip
     progress.update(1.0)
-    save_model(output, "classifier", document, classifier_tensors(pretrained.denoiser, network, scale))
+    save_model(output, "classifier", document, classifier_tensors(pretrained.denoiser, network, scale, ood))
     if config.report is not None:
         write_report(config.report, training_report(document, warnings=labels.warnings))
     found = accuracy or {}

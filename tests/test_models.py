@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bdgf_core.checkpoint import save_model
+from bdgf_core.checkpoint import load_model, save_model
 from bdgf_core.diffusion.forward import BandStack
 from bdgf_core.diffusion.unet import DenoisingUNet
 from bdgf_core.errors import ModelFileError
@@ -18,6 +18,7 @@ from bdgf_core.inputs import FeatureScale
 from bdgf_core.legend import LandCoverClass, Legend
 from bdgf_core.models import classifier_tensors, load_classifier, load_pretrained
 from bdgf_core.network.group import GroupConfig, GroupNetwork
+from bdgf_core.ood import OutOfDistribution
 from bdgf_core.samples.sensor import Sensor, SensorBand
 
 LEGEND = Legend((LandCoverClass(3, "a", "Water", "#0000ff"), LandCoverClass(300, "b", "Wood", "#00ff00")))
@@ -74,7 +75,47 @@ def _shorten(document):
     document["pretrained"]["sensors"]["spectral"]["mean"] = [1.0]
 
 
+def save_with_ood(parts, path: Path, samples=None, **changes) -> Path:
+    document, denoiser, network, scale = parts
+    ood = OutOfDistribution(torch.randn(20, 12), 5, 1.5)
+    tensors = classifier_tensors(denoiser, network, scale, ood)
+    tensors["ood.samples"] = ood.samples if samples is None else samples
+    save_model(path, "classifier", {**document, "ood": {**ood.to_json(), **changes}}, tensors)
+    return path
+
+
+def test_what_training_samples_are_like_comes_back(parts, tmp_path):
+    path = save_with_ood(parts, tmp_path / "m.bdgf")
+    found = load_classifier(path).ood
+    assert found.samples.equal(load_model(path).tensors["ood.samples"])
+    assert (found.neighbour, found.threshold) == (5, 1.5)
+    assert load_classifier(save(parts, tmp_path / "old.bdgf")).ood is None
+
+
+STRANGE = {
+    "no threshold": dict(threshold=0.0),
+    "a threshold in words": dict(threshold="2"),
+    "a threshold beyond bounds": dict(threshold=1e30),
+    "no neighbour": dict(neighbour=0),
+    "more neighbours than samples": dict(neighbour=21),
+    "samples of other sensors": dict(samples=torch.randn(20, 15)),
+    "no sample": dict(samples=torch.randn(0, 12)),
+    "too many samples": dict(samples=torch.zeros(2001, 12)),
+    "samples that are no numbers": dict(samples=torch.full((20, 12), torch.nan)),
+    "samples beyond bounds": dict(samples=torch.full((20, 12), 1e30)),
+    "samples of another type": dict(samples=torch.zeros((20, 12), dtype=torch.float64)),
+}
+
+
+@pytest.mark.parametrize("changes", STRANGE)
+def test_strange_training_samples_are_refused(parts, tmp_path, changes):
+    with pytest.raises(ModelFileError, match="not of the expected form"):
+        load_classifier(save_with_ood(parts, tmp_path / "m.bdgf", **STRANGE[changes]))
+
+
 TAMPERED = {
+    "ood without samples": lambda d: d.update(ood={"neighbour": 1, "threshold": 1.0}),
+    "ood of another form": lambda d: d.update(ood=[]),
     "no legend": lambda d: d.pop("legend"),
     "a class too few": lambda d: d["legend"].pop(),
     "no method": lambda d: d.pop("method"),

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from same_result import same_model, same_rasters
-from test_verbs import Chain, Events, chain_of, run, run_chain
+from test_verbs import OUTPUTS, Chain, Events, chain_of, run, run_chain
 from tiny_scene import TinyScene
 
 import bdgf_core.pretrain
 from bdgf_core.checkpoint import load_model
-from bdgf_core.classify import classify
+from bdgf_core.classify import FURTHER, classify
 from bdgf_core.errors import Canceled, ModelFileError
 from bdgf_core.files import hidden_folder
 from bdgf_core.pretrain import pretrain
@@ -40,7 +40,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory):
 def interrupted(chain: Chain, verb, stop: int, **changes) -> Events:
     """Run the verb under other names, stop it at the ``stop``-th occasion, run it again; the events of the second."""
     config = getattr(chain, verb.__name__)
-    names = [name for name in ("output", "report", "confidence", "probabilities", "quality") if hasattr(config, name)]
+    names = [name for name in OUTPUTS if hasattr(config, name)]
     again = f"again{next(_NUMBERS)}"
     renamed = {name: getattr(config, name).replace("whole", again) for name in names}
     config = replace(config, **renamed, checkpoint_s=0.0)
@@ -72,8 +72,8 @@ def test_mapping_does_not_compute_again_what_is_done(chain, monkeypatch):
     import bdgf_core.classify as module
 
     done: list[object] = []
-    compute = module._probabilities
-    monkeypatch.setattr(module, "_probabilities", lambda *a: done.append(a) or compute(*a))
+    compute = module._found
+    monkeypatch.setattr(module, "_found", lambda *a: done.append(a) or compute(*a))
     interrupted(chain, classify, chain.events["classify"].asked - 1)
     assert len(done) == 9
 
@@ -115,7 +115,7 @@ def test_a_state_is_no_model(chain):
 
 def test_a_short_job_saves_nothing(chain):
     config = replace(chain.classify, output=chain.scene.path("short.tif"), checkpoint_s=60.0)
-    config = replace(config, confidence=None, probabilities=None, quality=None)
+    config = replace(config, **dict.fromkeys(FURTHER))
     known = {path.name for path in chain.scene.folder.iterdir()}
     with pytest.raises(Canceled):
         run(classify, config, Events(chain.events["classify"].asked // 2))

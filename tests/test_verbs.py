@@ -11,14 +11,16 @@ import pytest
 from osgeo import gdal
 from tiny_scene import CLASSES, HEIGHT, WIDTH, Events, TinyScene, read
 
-from bdgf_core.checkpoint import load_model
-from bdgf_core.classify import ClassifyConfig, classify
+from bdgf_core.checkpoint import load_model, save_model
+from bdgf_core.classify import FURTHER, ClassifyConfig, classify
 from bdgf_core.errors import BdgfError, Canceled
 from bdgf_core.info import InfoConfig, info
 from bdgf_core.pretrain import PretrainConfig, pretrain
 from bdgf_core.progress import Progress
 from bdgf_core.raster.stack import RasterSource
 from bdgf_core.train import TrainConfig, train
+
+OUTPUTS = ("output", "report", *FURTHER)
 
 
 @dataclass
@@ -48,8 +50,8 @@ def chain_of(scene: TinyScene, name: str, *, second: bool = True, bands=None) ->
         model, scene.source(), scene.labels, classifier, epochs=1, report=scene.path(f"{name}.html"), **common
     )
     last = ClassifyConfig(
-        classifier, scene.source(), scene.path(f"{name}.tif"), confidence=scene.path(f"{name}_confidence.tif"),
-        probabilities=scene.path(f"{name}_probabilities.tif"), quality=scene.path(f"{name}_quality.tif"), **common,
+        classifier, scene.source(), scene.path(f"{name}.tif"),
+        **{further: scene.path(f"{name}_{further}.tif") for further in FURTHER}, **common,
     )  # fmt: skip
     return Chain(scene, first, then, last, {}, {})
 
@@ -110,13 +112,56 @@ def test_the_map_carries_the_classes(chain):
 
 
 def test_rasters_agree_with_each_other(chain):
-    found = {name: read(getattr(chain.classify, name)) for name in ("output", "confidence", "probabilities", "quality")}
+    found = {name: read(getattr(chain.classify, name)) for name in ("output", *FURTHER)}
     mapped = found["output"][0] != 255
     probabilities = found["probabilities"][:, mapped]
     assert np.allclose(probabilities.sum(0), 1, atol=1e-5)
     assert np.array_equal(np.array([10, 20, 30])[probabilities.argmax(0)], found["output"][0][mapped])
     assert np.allclose(found["confidence"][0][mapped], probabilities.max(0))
-    assert (found["confidence"][0][~mapped] == -1).all() and (found["probabilities"][:, ~mapped] == -1).all()
+    entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum(0) / np.log(3)
+    assert np.allclose(found["entropy"][0][mapped], entropy, atol=1e-5)
+    assert (found["ood"][0][mapped] > 0).all() and 0 <= found["disagreement"][0][mapped].min()
+    assert found["disagreement"].max() <= 1 and len(np.unique(found["disagreement"][0][mapped])) > 100
+    for name in ("confidence", "probabilities", "entropy", "disagreement", "ood"):
+        assert (found[name][:, ~mapped] == -1).all()
+
+
+def test_further_rasters_leave_the_map_as_it_is(chain):
+    alone = replace(chain.classify, output=chain.scene.path("alone.tif"), **dict.fromkeys(FURTHER))
+    run(classify, alone)
+    assert np.array_equal(read(alone.output), read(chain.classify.output))
+
+
+def test_every_further_raster_tells_what_it_is(chain):
+    for name in FURTHER:
+        dataset = gdal.Open(getattr(chain.classify, name))
+        assert dataset.GetRasterBand(1).GetDescription() and dataset.GetMetadataItem("BDGF_VERSION")
+        styled = Path(getattr(chain.classify, name)).with_suffix(".qml").exists()
+        assert styled == (name not in ("probabilities", "quality"))
+
+
+def test_what_differs_from_all_training_samples_is_told(chain, tmp_path):
+    """The same scene with a patch of another material."""
+    strange = chain.scene.spectral.copy()
+    strange[:, 20:28, 8:16] = 3000.0
+    source = RasterSource(chain.scene.write("strange.tif", strange))
+    config = replace(chain.classify, spectral=source, output=str(tmp_path / "m.tif"), **dict.fromkeys(FURTHER))
+    run(classify, replace(config, ood=str(tmp_path / "ood.tif")))
+    before, now = read(chain.classify.ood)[0], read(str(tmp_path / "ood.tif"))[0]
+    assert now[22:26, 10:14].min() > 1.5 and (before[:, 2:38][before[:, 2:38] >= 0] < 1).mean() > 0.8
+
+
+def test_a_classifier_of_an_older_version_maps_but_knows_no_ood(chain, tmp_path):
+    model = load_model(chain.train.output)
+    document = {name: value for name, value in model.document.items() if name != "ood"}
+    tensors = {name: tensor for name, tensor in model.tensors.items() if not name.startswith("ood.")}
+    old = str(tmp_path / "old.bdgf")
+    save_model(old, "classifier", document, tensors)
+    config = replace(chain.classify, classifier=old, output=str(tmp_path / "m.tif"), **dict.fromkeys(FURTHER))
+    with pytest.raises(BdgfError, match="train it anew"):
+        run(classify, replace(config, ood=str(tmp_path / "ood.tif")))
+    run(classify, config)
+    assert np.array_equal(read(config.output), read(chain.classify.output))
 
 
 def test_what_has_too_little_data_stays_nodata(chain):
@@ -141,7 +186,7 @@ def test_the_same_seed_gives_the_same_files(chain, tmp_path):
     for name in ("pretrain", "train"):
         one, other = (load_model(getattr(c, name).output).tensors for c in (chain, again))
         assert one.keys() == other.keys() and all(one[key].equal(other[key]) for key in one)
-    for name in ("output", "confidence", "probabilities", "quality"):
+    for name in ("output", *FURTHER):
         assert np.array_equal(read(getattr(chain.classify, name)), read(getattr(again.classify, name)))
 
 
@@ -149,9 +194,8 @@ def test_the_tiling_makes_no_difference(chain):
     maps, confidences = [], []
     for tile in (16, 64):
         names = [chain.scene.path(f"tile_{tile}{suffix}.tif") for suffix in ("", "_confidence")]
-        config = replace(
-            chain.classify, tile=tile, output=names[0], confidence=names[1], probabilities=None, quality=None
-        )
+        config = replace(chain.classify, tile=tile, output=names[0], **dict.fromkeys(FURTHER))
+        config = replace(config, confidence=names[1])
         run(classify, config)
         maps.append(read(names[0]))
         confidences.append(read(names[1]))
@@ -188,7 +232,7 @@ def test_info_describes_both_files(chain):
 def test_a_stop_leaves_no_file(chain, verb):
     config = getattr(chain, verb.__name__)
     outputs = {"output": chain.scene.path(f"stopped{Path(config.output).suffix}")}
-    for name in ("report", "confidence", "probabilities", "quality"):
+    for name in OUTPUTS[1:]:
         if hasattr(config, name):
             outputs[name] = chain.scene.path(f"stopped_{name}{'.html' if name == 'report' else '.tif'}")
     config = replace(config, **outputs)

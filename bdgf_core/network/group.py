@@ -6,6 +6,7 @@ H × W an image, of which every full patch is classified: (H − P + 1) × (W �
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Callable, Optional
 
@@ -153,8 +154,10 @@ class GroupNetwork(nn.Module):
         *,
         batch: int,
         on_batch: Callable[[], None] = lambda: None,
+        disagreement: bool = False,
     ) -> Tensor:
         """Class probabilities (K, H − P + 1, W − P + 1) for every full patch of an image; inputs (channels, H, W).
+        With ``disagreement`` that of the branches follows as channel K.
 
         What depends on single pixels or on valid convolutions is computed once for the image; the Mamba branch,
         and a padded CNN, see patches, ``batch`` at a time. Equal to :meth:`forward` on each patch.
@@ -194,25 +197,40 @@ class GroupNetwork(nn.Module):
             if c.mamba:
                 guide = None if reduced is None else gather_patches(reduced[0], row, col, PATCH)
                 embeddings["mamba"] = self.mamba(spec, sec, guide, maps)
-            return self.probabilities(self._classify(embeddings))
+            output = self._classify(embeddings)
+            found = self.probabilities(output)
+            return torch.cat((found, self.disagreement(output)[:, None]), 1) if disagreement else found
 
         starts = range(0, rows * cols, batch)
         if spectral.is_cuda:
             out = [classify(start) for start in starts]
         else:
             out = side_by_side(classify, starts)
-        return torch.cat(out).T.reshape(c.classes, rows, cols)
+        return torch.cat(out).T.reshape(-1, rows, cols)
 
     def probabilities(self, output: GroupOutput) -> Tensor:
         """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
         branch heads; several opinions err less than one. The statistics count as much as all others together: on few
         polygons they err least, the others each in its own way."""
-        if not self.config.average_branches or not self._heads_apart(output):
+        if not self.config.average_branches or not self.can_disagree:
             return torch.softmax(output.logits.float(), 1)
         found = {name: torch.softmax(z.float(), 1) for name, z in output.branch_logits.items()}
         statistics = found.pop("statistics", None)
         others = torch.stack([torch.softmax(output.logits.float(), 1), *found.values()]).mean(0)
         return others if statistics is None else (others + statistics) / 2
+
+    def disagreement(self, output: GroupOutput) -> Tensor:
+        """How far the branches' opinions lie apart (B,), from 0, all alike, to 1, each sure of another class: the
+        Jensen–Shannon divergence of their class probabilities (Lin 1991), over ln min(branches, classes), the most
+        that it can be. Several trained branches are wanted, see :attr:`can_disagree`."""
+        opinions = torch.stack([torch.softmax(z.float(), 1) for z in output.branch_logits.values()])  # (branches, B, K)
+        apart = _entropy(opinions.mean(0)) - _entropy(opinions).mean(0)
+        return (apart / math.log(max(2, min(opinions.shape[0], opinions.shape[2])))).clamp(0.0, 1.0)
+
+    @property
+    def can_disagree(self) -> bool:
+        """Whether there are several branches whose heads learned to classify."""
+        return self.config.branch_cross_entropy and len(self.config.branches) > 1
 
     def loss(
         self, output: GroupOutput, target: Tensor, weight: Optional[Tensor] = None
@@ -250,11 +268,7 @@ class GroupNetwork(nn.Module):
 
     def _trained_logits(self, output: GroupOutput) -> list[Tensor]:
         """The joint head's logits, and the branches' where these have a cross-entropy of their own."""
-        return [output.logits, *(output.branch_logits.values() if self._heads_apart(output) else ())]
-
-    def _heads_apart(self, output: GroupOutput) -> bool:
-        """Whether the branch heads learn to classify; a single branch's is the joint one."""
-        return self.config.branch_cross_entropy and len(output.branch_logits) > 1
+        return [output.logits, *(output.branch_logits.values() if self.can_disagree else ())]
 
     def _reduce(self, diffusion: Optional[Tensor]) -> Optional[Tensor]:
         if not self.config.mamba or self.mamba.reduce is None or diffusion is None:
@@ -267,6 +281,12 @@ class GroupNetwork(nn.Module):
         branch_logits = {name: head(embeddings[name]) for name, head in self.heads.items()}
         joint = torch.cat([embeddings[name] for name in self.config.branches], 1)
         return GroupOutput(self.head(self.dropout(joint)), branch_logits, embeddings)
+
+
+def _entropy(probabilities: Tensor) -> Tensor:
+    """In nats, over the last axis; 0 · ln 0 is 0."""
+    entropy: Tensor = torch.special.entr(probabilities).sum(-1)
+    return entropy
 
 
 def gather_patches(image: Tensor, row: Tensor, col: Tensor, side: int) -> Tensor:

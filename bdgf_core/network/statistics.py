@@ -30,14 +30,19 @@ class PatchStatistics(nn.Module):
         )  # fmt: skip
 
     def forward(self, spectral: Tensor, second: Optional[Tensor]) -> Tensor:
-        x = (spectral if second is None else torch.cat((spectral, second), 1)).float()
-        margin = self.patch // 2
-        centre = x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
-        mean = box_mean(x, self.patch)
-        variance = (box_mean(x.square(), self.patch) - mean.square()).clamp(min=0.0)
-        statistics = torch.cat((centre, mean, _DEVIATION_SCALE * (variance + _FLOOR).sqrt()), 1)
-        out: Tensor = self.layers(statistics.movedim(1, 3).flatten(0, 2))
+        out: Tensor = self.layers(patch_statistics(spectral, second, self.patch))
         return out
+
+
+def patch_statistics(spectral: Tensor, second: Optional[Tensor], patch: int) -> Tensor:
+    """Centre, mean and deviation of every full patch: (B, channels, rows, cols) → (B · patches, 3 · channels)."""
+    x = (spectral if second is None else torch.cat((spectral, second), 1)).float()
+    margin = patch // 2
+    centre = x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
+    mean = box_mean(x, patch)
+    variance = (box_mean(x.square(), patch) - mean.square()).clamp(min=0.0)
+    statistics = torch.cat((centre, mean, _DEVIATION_SCALE * (variance + _FLOOR).sqrt()), 1)
+    return statistics.movedim(1, 3).flatten(0, 2)
 
 
 def box_mean(x: Tensor, side: int) -> Tensor:

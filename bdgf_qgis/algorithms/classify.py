@@ -18,7 +18,7 @@ from bdgf_qgis.translation import tr
 from . import base
 from .parameters import MODEL_FILTER, advanced, decimal, device, memory, resume, second, spectral
 
-RASTERS = ("OUTPUT", "CONFIDENCE", "PROBABILITIES", "QUALITY")
+RASTERS = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD", "PROBABILITIES", "QUALITY")
 
 
 class ClassifyAlgorithm(base.BdgfAlgorithm):
@@ -42,6 +42,10 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             "beside it.</p>"
             "<p><b>Confidence</b>: the probability of the class on the map. <b>Probabilities</b>: a band for each "
             "class. <b>Quality</b>: what was missing where.</p>"
+            "<p><b>Entropy</b>: how undecided the classifier is between all classes, from 0 to 1. "
+            "<b>Disagreement</b>: how far the opinions of its branches lie apart, from 0 to 1. <b>Out of "
+            "distribution</b>: above 1 a pixel is unlike the training samples, and its class is a guess. <i>Suggest "
+            "sites</i> takes them to say where to draw next.</p>"
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
@@ -58,6 +62,9 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             self.addParameter(parameter)
         for name, description in (
             ("CONFIDENCE", tr("Confidence")),
+            ("ENTROPY", tr("Entropy")),
+            ("DISAGREEMENT", tr("Disagreement of the branches")),
+            ("OOD", tr("Out of distribution")),
             ("PROBABILITIES", tr("Probabilities")),
             ("QUALITY", tr("Quality")),
         ):

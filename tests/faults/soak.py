@@ -27,7 +27,7 @@ from test_verbs import Chain, chain_of, run  # noqa: E402
 from tiny_scene import Events, TinyScene  # noqa: E402
 
 import bdgf_core.pretrain  # noqa: E402
-from bdgf_core.classify import classify  # noqa: E402
+from bdgf_core.classify import FURTHER, classify  # noqa: E402
 from bdgf_core.errors import Canceled  # noqa: E402
 from bdgf_core.pretrain import pretrain  # noqa: E402
 from bdgf_core.train import train  # noqa: E402
@@ -48,8 +48,8 @@ def main() -> int:
 def soak(scene: TinyScene, minutes: float) -> int:
     chain = chain_of(scene, "soak")
     outputs = [chain.pretrain.output, chain.train.output, chain.train.report, chain.classify.output]
-    outputs += [chain.classify.confidence, chain.classify.probabilities, chain.classify.quality]
-    outputs += [str(Path(path).with_suffix(".qml")) for path in outputs[3:5]] + [outputs[3] + ".aux.xml"]
+    outputs += [getattr(chain.classify, name) for name in FURTHER]
+    outputs += [str(Path(path).with_suffix(".qml")) for path in outputs[3:]] + [outputs[3] + ".aux.xml"]
     before = {path.name for path in scene.folder.iterdir()}
     temporary = set(os.listdir(tempfile.gettempdir()))
     memory: list[float] = []

@@ -14,7 +14,7 @@ from typing import Any, Iterator
 
 import pytest
 from same_result import same_model, same_rasters
-from test_verbs import Chain, chain_of, run_chain
+from test_verbs import OUTPUTS, Chain, chain_of, run_chain
 from tiny_scene import TinyScene
 
 ROOT = Path(__file__).parent.parent.parent
@@ -64,8 +64,7 @@ class Engine:
 def job(chain: Chain, verb: str, mark: str) -> tuple[Any, set[str]]:
     """The verb's config with outputs of its own and long enough to be met on the way; what lies in the folder."""
     config = getattr(chain, verb)
-    names = ("output", "report", "confidence", "probabilities", "quality")
-    outputs = {n: getattr(config, n).replace("whole", mark) for n in names if hasattr(config, n)}
+    outputs = {n: getattr(config, n).replace("whole", mark) for n in OUTPUTS if hasattr(config, n)}
     longer = {"pretrain": {"steps": 60}, "train": {"epochs": 40}, "classify": {"tile": 2}}[verb]
     return replace(config, **outputs, **longer, checkpoint_s=1e9), {path.name for path in chain.scene.folder.iterdir()}
 
@@ -172,7 +171,7 @@ def test_a_disk_that_becomes_full_costs_nothing_but_time(chain: Chain, verb: str
 
 def on(folder: Path, config: Any) -> tuple[Any, dict[str, str]]:
     """The config with its outputs in the folder, and these."""
-    names = [n for n in ("output", "report", "confidence", "probabilities", "quality") if hasattr(config, n)]
+    names = [n for n in OUTPUTS if hasattr(config, n)]
     outputs = {name: str(folder / Path(getattr(config, name)).name) for name in names}
     return replace(config, **outputs), outputs
 
@@ -213,7 +212,7 @@ def test_jobs_on_the_same_inputs_side_by_side(chain: Chain):
     engines, outputs = [], []
     for i in range(3):
         config = chain.classify
-        names = ("output", "confidence", "probabilities", "quality")
+        names = [name for name in OUTPUTS if hasattr(config, name)]
         config = replace(config, **{n: getattr(config, n).replace("whole", f"beside{i}") for n in names})
         outputs += [(getattr(chain.classify, n), getattr(config, n)) for n in names]
         engines.append(Engine("classify", config))

@@ -9,12 +9,11 @@ from typing import Any
 import dying
 import pytest
 from same_result import same_model, same_rasters
-from test_verbs import Chain, chain_of
+from test_verbs import OUTPUTS, Chain, chain_of
 from tiny_scene import TinyScene
 
 from bdgf_core.files import hidden_folder
 
-_OUTPUTS = ("output", "report", "confidence", "probabilities", "quality")
 _COMMON = [  # moment, before or after it, the how manyth
     ("claim", "after", 1),
     ("progress", "before", 2),
@@ -80,7 +79,7 @@ def test_killed_and_run_again(chain: Chain, verb: str, moment: str, when: str, n
 
 def renamed(config: Any, mark: str) -> tuple[Any, dict[str, str]]:
     """The config with outputs of its own, saving its state at every step, and these outputs."""
-    there = [name for name in _OUTPUTS if getattr(config, name, None)]
+    there = [name for name in OUTPUTS if getattr(config, name, None)]
     outputs = {name: getattr(config, name).replace("whole", mark) for name in there}
     return replace(config, **outputs, checkpoint_s=0.0), outputs
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, gather_patches
+from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, GroupOutput, gather_patches
 
 FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3, statistics=False)  # the paper's parts
 ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretraining
@@ -146,6 +147,39 @@ def test_a_lone_branch_speaks_through_the_joint_head():
     network = build(replace(FULL, **ABLATIONS[1]))
     output = network(*draw(FULL, 3))
     assert torch.equal(network.probabilities(output), torch.softmax(output.logits, 1))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_branches_disagree_from_not_at_all_to_wholly(classes):
+    network = GroupNetwork(replace(FULL, classes=classes, statistics=True))
+    nothing = torch.zeros(2, 1)
+
+    def disagreement(*sure_of):
+        """Of four branches, each sure of a class."""
+        logits = {name: 100.0 * torch.eye(classes)[[k, k]] for name, k in zip(network.config.branches, sure_of)}
+        return network.disagreement(GroupOutput(nothing, logits, {}))
+
+    assert disagreement(1, 1, 1, 1).abs().max() < 1e-6
+    apart = [k % classes for k in range(4)]
+    whole = disagreement(*apart)
+    assert whole.allclose(torch.ones(2)) if classes != 3 else 0.9 < whole.min() < 1  # four cannot share three evenly
+    assert 0 < disagreement(0, 1, 1, 1).max() < whole.min()
+    torch.manual_seed(0)
+    logits = {name: torch.randn(50, classes) for name in network.config.branches}
+    p = torch.stack([z.softmax(1) for z in logits.values()])
+    to_mean = (p * (p / p.mean(0)).log()).sum(2).mean(0)  # Kullback–Leibler, as Lin defines it
+    expected = to_mean / math.log(min(4, classes))
+    assert network.disagreement(GroupOutput(nothing, logits, {})).allclose(expected, atol=1e-6)
+
+
+@torch.no_grad()
+def test_disagreement_comes_beside_the_same_probabilities():
+    config = replace(FULL, statistics=True)
+    network, images = build(config), draw(config, 13, 12)
+    alone, both = (network.classify_image(*images, batch=7, disagreement=wanted) for wanted in (False, True))
+    assert torch.equal(both[:3], alone) and both.shape == (4, 5, 4)
+    patches = [gather_patches(x, torch.tensor([2]), torch.tensor([3]), PATCH) for x in images]
+    assert torch.allclose(network.disagreement(network(*patches)), both[3, 2, 3], atol=1e-5)
 
 
 def test_gathered_patches():

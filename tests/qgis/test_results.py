@@ -62,7 +62,7 @@ def test_an_assessment_tells_its_figures_and_files(engine, scene, run):
 
 def test_all_rasters_of_classify(engine, scene, run):
     classifier = scene.model("c.bdgf", "classifier", second=False)
-    names = ("OUTPUT", "CONFIDENCE", "PROBABILITIES", "QUALITY")
+    names = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD", "PROBABILITIES", "QUALITY")
     results = run(
         "classify", CLASSIFIER=classifier, SPECTRAL=scene.spectral, **dict.fromkeys(names, "TEMPORARY_OUTPUT")
     )

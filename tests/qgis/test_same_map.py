@@ -31,10 +31,11 @@ def configs(chain, mark: str) -> list[tuple[str, Any]]:
     scene = chain.scene
     model, classifier = scene.path(f"{mark}_pre.bdgf"), scene.path(f"{mark}.bdgf")
     rasters = {name: scene.path(f"{mark}_{name}.tif") for name in ("output", "confidence")}
+    further = dict.fromkeys(("probabilities", "quality", "entropy", "disagreement", "ood"))
     return [
         ("pretrain", replace(chain.pretrain, output=model)),
         ("train", replace(chain.train, pretrained=model, output=classifier, report=None)),
-        ("classify", replace(chain.classify, classifier=classifier, probabilities=None, quality=None, **rasters)),
+        ("classify", replace(chain.classify, classifier=classifier, **further, **rasters)),
     ]
 
 

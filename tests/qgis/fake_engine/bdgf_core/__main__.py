@@ -58,10 +58,11 @@ def work(verb: str, job: dict) -> None:
             figures = dict.fromkeys(figures)
         say("result", output=job["output"], report=job["report"], classes=CLASSES, **figures)
     elif verb == "classify":
-        for key in ("output", "confidence", "probabilities", "quality"):
+        rasters = ("output", "confidence", "entropy", "disagreement", "ood", "probabilities", "quality")
+        for key in rasters:
             if job[key]:
                 write_raster(job[key], job["spectral"]["path"])
-        say("result", classes=CLASSES, **{k: job[k] for k in ("output", "confidence", "probabilities", "quality")})
+        say("result", classes=CLASSES, **{key: job[key] for key in rasters})
     elif verb == "assess":
         for key in ("html", "csv", "json"):
             if job[key]:

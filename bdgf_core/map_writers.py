@@ -1,0 +1,103 @@
+"""The rasters that a classification writes: the map and what belongs to it."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from typing import Any, Mapping, Optional, Sequence
+
+import numpy as np
+
+from . import __version__
+from .accuracy import Accuracy
+from .inputs import NetworkInputs
+from .models import Classifier
+from .raster.grid import Grid
+from .raster.styles import ramp_style
+from .raster.window import Window
+from .raster.writer import RasterWriter, create_raster
+
+Tile = dict[str, "np.ndarray[Any, Any]"]
+
+
+class MapWriters:
+    """The rasters at ``paths``, by name, of which "output" is the map; all appear when the block of ``outputs`` ends,
+    or none. ``nodata`` is the map's."""
+
+    def __init__(
+        self,
+        paths: Mapping[str, Optional[str]],
+        classifier: Classifier,
+        grid: Grid,
+        outputs: ExitStack,
+        *,
+        inputs: Sequence[str],
+        tags: Mapping[str, object],
+    ) -> None:
+        legend = classifier.legend
+        wide = max(legend.values) > 254
+        self._values = np.array(legend.values, np.int32 if wide else np.uint8)  # no uint16 in model files
+        self.nodata = 65535 if wide else 255
+        self._sensors = list(classifier.pretrained.sensors)
+        tags = {**tags, "BDGF_VERSION": __version__, "BDGF_TRAINING": classifier.document.get("created_with", "")}
+        accuracy = classifier.document.get("accuracy")
+        overall = Accuracy.from_json(accuracy).overall if accuracy else None
+        if accuracy and overall is not None:
+            tags["BDGF_OVERALL_ACCURACY"] = f"{overall:.4f} ({accuracy.get('protocol')} validation)"
+
+        table: dict[str, dict[str, Any]] = {
+            "output": dict(
+                dtype=np.uint16 if wide else np.uint8, nodata=self.nodata, legend=legend, descriptions=("Land cover",)
+            ),
+            "confidence": dict(descriptions=("Confidence",), style=ramp_style()),
+            "probabilities": dict(bands=len(legend), descriptions=legend.names),
+            "entropy": dict(descriptions=("Entropy (0 sure, 1 undecided)",), style=ramp_style()),
+            "disagreement": dict(
+                descriptions=("Disagreement of the branches (0 none, 1 each sure of another class)",),
+                style=ramp_style(high=0.5),
+            ),
+            "ood": dict(
+                descriptions=("Out of distribution (above 1: unlike the training samples)",), style=ramp_style(high=2.0)
+            ),
+            "quality": dict(
+                dtype="uint8", nodata=255, bands=len(self._sensors),
+                descriptions=[f"Share of {name} bands with data (%)" for name in self._sensors],
+            ),
+        }  # fmt: skip
+        self._writers: dict[str, RasterWriter] = {}
+        for name, how in table.items():
+            path = paths.get(name)
+            if path:
+                how = {"dtype": "float32", "nodata": -1.0, **how}
+                self._writers[name] = outputs.enter_context(create_raster(path, grid, tags=tags, inputs=inputs, **how))
+
+    def tile(self, seen: NetworkInputs, enough: np.ndarray[Any, Any], found: Tile) -> Tile:
+        """What is to be written of a tile, by raster; nothing is found where no pixel has enough data."""
+        classes = np.full(enough.shape, self.nodata, self._values.dtype)
+        if not found:
+            nothing = np.full((len(self._values), *enough.shape), np.nan, np.float32)
+            found = {"probabilities": nothing, "disagreement": nothing[0], "ood": nothing[0]}
+        probabilities = found["probabilities"]
+        classes[enough] = self._values[probabilities[:, enough].argmax(0)]
+        shares = np.stack([seen.data_share[name] for name in self._sensors])
+        tile = {**found, "output": classes, "quality": np.round(100 * shares).astype(np.uint8)}
+        if "confidence" in self._writers:
+            tile["confidence"] = probabilities.max(0)
+        if "entropy" in self._writers:
+            tile["entropy"] = normalized_entropy(probabilities)
+        return {name: tile[name] for name in self._writers}
+
+    def write(self, window: Window, tile: Tile) -> None:
+        for name, array in tile.items():
+            self._writers[name].write(window, array)
+
+    def finish(self) -> None:
+        for writer in self._writers.values():
+            writer.finish()
+
+
+def normalized_entropy(probabilities: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Shannon's, of the first axis, over that of as many equal probabilities: 0 to 1; 0 · ln 0 is 0."""
+    logarithms = np.log(np.where(probabilities > 0, probabilities, 1))
+    entropy: np.ndarray[Any, Any] = -(probabilities * logarithms).sum(0) / math.log(max(2, len(probabilities)))
+    return np.clip(entropy, 0.0, 1.0)
