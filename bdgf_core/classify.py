@@ -26,6 +26,7 @@ from .raster.window import tiles
 from .raster.writer import check_output
 from .sensors import match_sources, open_stack, second_kind
 from .stoppable import stoppable
+from .translation import tr
 from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
 
 FURTHER = ("confidence", "probabilities", "quality", "entropy", "disagreement", "ood")
@@ -143,13 +144,19 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
 def _refuse_unknown(config: ClassifyConfig, classifier: Classifier) -> None:
     if config.ood and classifier.ood is None:
         raise ModelFileError(
-            f"{config.classifier} comes from a version that did not keep what its training samples are like; train it "
-            "anew for the raster of what is unlike them, or leave that raster out."
+            tr(
+                "{path} comes from a version that did not keep what its training samples are like; train it anew for "
+                "the raster Out of distribution, or leave that raster out.",
+                path=config.classifier,
+            )
         )
     if config.disagreement and not classifier.network.can_disagree:
         raise ModelFileError(
-            f"{config.classifier} has no two branches that were trained to classify and could disagree; leave that "
-            "raster out."
+            tr(
+                "{path} has no two branches that were trained to classify and could disagree; leave the raster "
+                "Disagreement out.",
+                path=config.classifier,
+            )
         )
 
 
