@@ -32,6 +32,7 @@ VERBS = {
     "train": "Train a land-cover classifier from a pretrained model and labelled polygons or points.",
     "classify": "Map a scene with a trained classifier.",
     "assess": "Hold a map against reference polygons, points or a reference raster.",
+    "suggestsites": "Suggest where to draw next, from a map and the rasters beside it.",
     "info": "Tell what a model file holds.",
 }
 

@@ -12,6 +12,7 @@ from .algorithms.assess import AssessAlgorithm
 from .algorithms.classify import ClassifyAlgorithm
 from .algorithms.modelinfo import ModelInfoAlgorithm
 from .algorithms.pretrain import PretrainAlgorithm
+from .algorithms.suggestsites import SuggestSitesAlgorithm
 from .algorithms.train import TrainAlgorithm
 from .algorithms.traininglayer import TrainingLayerAlgorithm
 from .algorithms.trainingsummary import TrainingSummaryAlgorithm
@@ -52,6 +53,7 @@ class BdgfProvider(QgsProcessingProvider):
             TrainAlgorithm,
             ClassifyAlgorithm,
             AssessAlgorithm,
+            SuggestSitesAlgorithm,
             ModelInfoAlgorithm,
         ):
             self.addAlgorithm(algorithm())

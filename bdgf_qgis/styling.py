@@ -48,7 +48,7 @@ def as_label(value: Any) -> str:
 
 
 class FileStyle(QgsProcessingLayerPostProcessorInterface):
-    """Gives a loaded raster the style that lies beside its file, and makes sure of the classes' names and colours."""
+    """Gives a loaded layer the style that lies in or beside its file, and a map its classes' names and colours."""
 
     _kept: list[FileStyle] = []  # Processing keeps no reference of its own
 
@@ -61,10 +61,8 @@ class FileStyle(QgsProcessingLayerPostProcessorInterface):
         self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
         self._kept.remove(self)
-        if not isinstance(layer, QgsRasterLayer):
-            return
         layer.loadDefaultStyle()
-        if self._classes:
+        if self._classes and isinstance(layer, QgsRasterLayer):
             layer.setRenderer(paletted(layer, self._classes))
         layer.triggerRepaint()
 

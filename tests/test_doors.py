@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "bdgf_core").rglob("*.py"))
 QGIS = sorted((ROOT / "bdgf_qgis").rglob("*.py"))
-VERBS = {"pretrain", "train", "classify", "assess", "trainingsummary", "info"}
+VERBS = {"pretrain", "train", "classify", "assess", "suggestsites", "trainingsummary", "info"}
 FRONT = {"__main__", "console", "event_lines", "job", "options"}
 GROUND = {"errors", "progress", "legend", "translation"}
 # what a room may import of the engine, besides itself
@@ -93,7 +93,7 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
     names = {name.split(".")[0] for name, at_load in imports(path) if at_load}
     if room(path) in {"diffusion", "network"}:
         assert "osgeo" not in names
-    torchless = {"raster", "accuracy", "checkpoint", "report", "info", "assess", "trainingsummary"}
+    torchless = {"raster", "accuracy", "checkpoint", "report", "info", "assess", "suggestsites", "trainingsummary"}
     if room(path) in {*torchless, *FRONT, *GROUND}:
         assert not names & {"torch", "einops", "safetensors"}
     if room(path) != "raster":

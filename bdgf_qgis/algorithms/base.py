@@ -41,7 +41,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
         """Raise QgsProcessingException with a sentence for what can be seen to be wrong at once."""
 
     def rasters_out(self, parameters: Parameters, context: QgsProcessingContext) -> Parameters:
-        """The job's raster outputs. Called in the background: layers to load that are noted before get lost."""
+        """The job's outputs that are layers. Called in the background: those noted before to be loaded get lost."""
         return {}
 
     def outputs(self, result: Parameters) -> Parameters:

@@ -33,6 +33,9 @@ def test_the_engine_reads_every_job(engine, scene, run):
     reference = dict(REFERENCE=scene.polygons, CLASS_FIELD="class", PAIRS=["wood", "9"])
     run("assess", MAP=scene.raster("lone.tif", bands=1), **reference, CSV=scene.path("t.csv"))
     jobs["assess"] = engine.job
+    judged = dict(MAP=scene.raster("lone.tif", bands=1), ENTROPY=scene.raster("entropy.tif", bands=1))
+    run("suggestsites", **judged, **labels, NUMBER=5, OUTPUT=scene.path("sites.gpkg"))
+    jobs["suggestsites"] = engine.job
     run("trainingsummary", **rasters, **labels, CSV=scene.path("classes.csv"))
     jobs["trainingsummary"] = engine.job
     run("modelinfo", MODEL=pretrained, HTML=scene.path("info.html"))

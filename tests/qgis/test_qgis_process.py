@@ -22,6 +22,7 @@ ALGORITHMS = (
     "bdgf:classify",
     "bdgf:modelinfo",
     "bdgf:pretrain",
+    "bdgf:suggestsites",
     "bdgf:train",
     "bdgf:traininglayer",
     "bdgf:trainingsummary",

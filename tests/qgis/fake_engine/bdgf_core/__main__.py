@@ -42,6 +42,16 @@ def write_raster(path: str, like: str) -> None:
     raster.GetRasterBand(1).Fill(3)
 
 
+def write_points(path: str) -> None:
+    from osgeo import ogr
+
+    file = ogr.GetDriverByName("GPKG").CreateDataSource(path)
+    layer = file.CreateLayer("suggested_sites", None, ogr.wkbPoint)
+    feature = ogr.Feature(layer.GetLayerDefn())
+    feature.SetGeometry(ogr.CreateGeometryFromWkt("POINT (500100 5799950)"))
+    layer.CreateFeature(feature)
+
+
 def work(verb: str, job: dict) -> None:
     say("message", text="Device: cpu, since the fake engine knows no other.")
     say("progress", fraction=0.25, eta_s=150.0)
@@ -70,6 +80,9 @@ def work(verb: str, job: dict) -> None:
                     file.write("0.75")
         figures = {"overall_accuracy": 0.75, "average_accuracy": 0.5, "kappa": 0.25}
         say("result", html=job["html"], csv=job["csv"], json=job["json"], **figures, samples=8, classes=[])
+    elif verb == "suggestsites":
+        write_points(job["output"])
+        say("result", output=job["output"], sites=1, distance=4)
     elif verb == "trainingsummary":
         for key in ("report", "json", "csv"):
             if job[key]:
