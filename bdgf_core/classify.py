@@ -80,7 +80,7 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
     """Write the class raster (and the further rasters asked for) of all pixels that have enough data."""
     started = time.monotonic()
     device = choose_device(config.device)
-    progress.message(f"Device: {device}.")
+    progress.message(device.told)
     classifier = load_classifier(config.classifier)
     spectral, second = match_sources(classifier.pretrained.sensors, config.spectral, config.second)
     inputs = [str(spectral.path), *([str(second.path)] if second else []), config.classifier]

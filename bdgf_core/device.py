@@ -10,13 +10,17 @@ from typing import ContextManager
 import torch
 
 from .errors import DeviceError
+from .translation import tr
+
+_ASKED, _FOUND, _NO_GPU = "asked for", "found", "no CUDA GPU that this torch can use was found"
 
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device, why it was chosen, and whether its matrix units make bfloat16 worthwhile."""
+    """A torch device, what it is, why it was chosen, and whether its matrix units make bfloat16 worthwhile."""
 
     torch: torch.device
+    hardware: str
     reason: str
     bfloat16: bool
 
@@ -30,28 +34,43 @@ class Device:
             return torch.autocast(self.torch.type, torch.bfloat16)
         return contextlib.nullcontext()
 
+    @property
+    def told(self) -> str:
+        """A sentence for people; the text of the device itself, for documents, is English."""
+        reasons = {
+            _ASKED: tr("asked for"),
+            _FOUND: tr("found"),
+            _NO_GPU: tr("no CUDA GPU that this torch can use was found"),
+        }
+        what, why = self.hardware, reasons[self.reason]
+        return tr("Device: {device} ({what}; {why}).", device=self.torch, what=what, why=why)
+
     def __str__(self) -> str:
-        return f"{self.torch} ({self.reason})"
+        return f"{self.torch} ({self.hardware}; {self.reason})"
 
 
 def choose_device(name: str = "auto") -> Device:
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``. A GPU asked for by name and missing is a :class:`DeviceError`."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise DeviceError(f"Device {name!r} is not known; use auto, cpu, cuda or cuda:0, cuda:1, ….")
+        raise DeviceError(tr("Device {name!r} is not known; use auto, cpu, cuda or cuda:0, cuda:1, ….", name=name))
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cpu" or (name == "auto" and not gpus):
-        why = "asked for" if name == "cpu" else "no CUDA GPU that this torch can use was found"
-        return Device(torch.device("cpu"), f"{torch.get_num_threads()} threads; {why}", _cpu_has_bfloat16())
+        why = _ASKED if name == "cpu" else _NO_GPU
+        return Device(torch.device("cpu"), f"{torch.get_num_threads()} threads", why, _cpu_has_bfloat16())
     index = int(name.partition(":")[2] or 0)
     if index >= gpus:
-        found = f"{gpus} found" if gpus else "none found"
+        found = tr("{count} found", count=gpus) if gpus else tr("none found")
         raise DeviceError(
-            f"Device {name!r} is not there ({found}); choose auto or cpu, or install a CUDA build of torch."
+            tr(
+                "Device {name!r} is not there ({found}); choose auto or cpu, or install a CUDA build of torch.",
+                name=name,
+                found=found,
+            )
         )
-    why = "found" if name == "auto" else "asked for"
+    why = _FOUND if name == "auto" else _ASKED
     # Older GPUs than Ampere only emulate bfloat16, and torch says that they support it.
     bfloat16 = torch.cuda.get_device_capability(index) >= (8, 0)
-    return Device(torch.device("cuda", index), f"{torch.cuda.get_device_name(index)}; {why}", bfloat16)
+    return Device(torch.device("cuda", index), torch.cuda.get_device_name(index), why, bfloat16)
 
 
 def _cpu_has_bfloat16() -> bool:

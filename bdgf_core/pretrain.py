@@ -29,9 +29,10 @@ from .out_of_memory import Parts
 from .progress import Progress
 from .raster.stack import RasterSource
 from .samples.pool import PatchPool
-from .samples.sensor import KINDS
+from .samples.sensor import KINDS, Sensor
 from .sensors import measure_sensors, open_stack
 from .stoppable import stoppable
+from .translation import tr
 from .unfinished import CHECKPOINT_S, State, Unfinished, fingerprint, restore_training, training_tensors
 
 _RECALIBRATION_BATCHES = 32
@@ -80,15 +81,27 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
-            raise InputError(f"Preset {self.preset!r} is not known; use one of {', '.join(PRESETS)}.")
+            raise InputError(
+                tr(
+                    "Preset {preset!r} is not known; use one of {presets}.",
+                    preset=self.preset,
+                    presets=", ".join(PRESETS),
+                )
+            )
         if self.second_kind not in KINDS[1:]:
-            raise InputError(f"Sensor kind {self.second_kind!r} is not known; use one of {', '.join(KINDS[1:])}.")
+            raise InputError(
+                tr(
+                    "Sensor kind {kind!r} is not known; use one of {kinds}.",
+                    kind=self.second_kind,
+                    kinds=", ".join(KINDS[1:]),
+                )
+            )
         check_seed(self.seed)
         memory_bound(self.memory_mb)
         if self.steps is not None and self.steps < 1:
-            raise InputError(f"Pretraining takes at least one step, not {self.steps}.")
+            raise InputError(tr("Pretraining takes at least one step, not {steps}.", steps=self.steps))
         if not 0.1 <= self.looks <= 1000:
-            raise InputError(f"The number of looks must lie between 0.1 and 1000, not at {self.looks}.")
+            raise InputError(tr("The number of looks must lie between 0.1 and 1000, not at {looks}.", looks=self.looks))
 
 
 def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
@@ -97,9 +110,11 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
     preset = PRESETS[config.preset]
     output = check_model_path(config.output)
     device = choose_device(config.device)
-    progress.message(f"Device: {device}.")
+    progress.message(device.told)
     if config.second is None:
-        progress.message("One raster only: the model learns from it alone, without the parts that join two sensors.")
+        progress.message(
+            tr("One raster only: the model learns from it alone, without the parts that join two sensors.")
+        )
     second = config.second
     with ExitStack() as ending:
         ending.enter_context(claim(output))
@@ -111,8 +126,7 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
         )  # fmt: skip
         process = ForwardProcess.of(band_stack(sensors), config.looks)
         for sensor in sensors.values():
-            shown = "components" if sensor.basis is not None and sensor.depth_bands < len(sensor.mean) else "bands"
-            progress.message(f"{sensor.source} ({sensor.kind}): {sensor.depth_bands} {shown} enter the denoiser.")
+            progress.message(_share(sensor))
         steps = config.steps or _steps(preset, process.stack, device)
         # The device may be another one when it goes on, but not the number of steps, which the preset takes from it.
         job = fingerprint(config, config.spectral.path, second.path if second else None, content=[str(steps).encode()])
@@ -213,7 +227,9 @@ def fit_denoiser(
         restore_training(saved.tensors, denoiser, optimizer, generator)
         done, curve = saved.document["done"], saved.document["curve"]
         window = [DenoisingLoss(*losses) for losses in saved.tensors["window"].to(device.torch)]
-        progress.message(f"Going on from step {done} of {steps}, where an earlier run was interrupted.")
+        progress.message(
+            tr("Going on from step {done} of {steps}, where an earlier run was interrupted.", done=done, steps=steps)
+        )
         progress.skip_to(0.97 * done / steps)
     with stoppable(denoiser, progress):
         progress.message(_cost(denoiser, stack, preset, steps - done, device, parts))
@@ -224,7 +240,9 @@ def fit_denoiser(
         optimizer.step()
         if (step + 1) * _CURVE_POINTS // steps > step * _CURVE_POINTS // steps:
             if not bool(torch.isfinite(window[-1].total)):
-                raise BdgfError("Pretraining diverged (the loss is no number); check the rasters for extreme values.")
+                raise BdgfError(
+                    tr("Pretraining diverged (the loss is no number); check the rasters for extreme values.")
+                )
             curve.append({"step": step + 1, **_means(window)})
             window.clear()
         if state and state.due(last=step + 1 == steps):
@@ -240,6 +258,14 @@ def fit_denoiser(
     for norm in norms:
         norm.momentum = 0.1
     return denoiser.eval(), curve
+
+
+def _share(sensor: Sensor) -> str:
+    """A sentence on what the denoiser sees of a sensor."""
+    told = {"source": sensor.source, "kind": sensor.kind, "count": sensor.depth_bands}
+    if sensor.basis is not None and sensor.depth_bands < len(sensor.mean):
+        return tr("{source} ({kind}): {count} components enter the denoiser.", **told)
+    return tr("{source} ({kind}): {count} bands enter the denoiser.", **told)
 
 
 def _steps(preset: PretrainPreset, stack: BandStack, device: Device) -> int:
@@ -275,7 +301,12 @@ def _cost(
         began = time.monotonic()
         parts.run(step)
         seconds = time.monotonic() - began
-    return f"Pretraining: {steps} steps of {x.numel()} voxels, about {duration(steps * seconds)}."
+    return tr(
+        "Pretraining: {steps} steps of {voxels} voxels, about {time}.",
+        steps=steps,
+        voxels=x.numel(),
+        time=duration(steps * seconds),
+    )
 
 
 def _means(losses: list[DenoisingLoss]) -> dict[str, float]:

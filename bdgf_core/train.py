@@ -131,7 +131,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
             check_writable(path, inputs=inputs)
     ending.enter_context(claim(output, config.report))
     device = choose_device(config.device)
-    progress.message(f"Device: {device}.")
+    progress.message(device.told)
     pretrained = load_pretrained(config.pretrained)
     spectral, second = match_sources(pretrained.sensors, config.spectral, config.second)
     with open_stack(spectral, second, progress, second_kind=second_kind(pretrained.sensors)) as stack:
