@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
 from bdgf_core import translation
 from bdgf_core.translation import language, tr
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "i18n"))
+from extract import texts  # noqa: E402
+
+CATALOGUES = sorted((ROOT / "i18n").glob("*.json"))
 
 
 @pytest.fixture
@@ -20,6 +31,44 @@ def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (tmp_path / "i18n").mkdir()
     yield tmp_path / "i18n" / "de.json"
     translation._catalogue.cache_clear()
+
+
+def parts(text: str) -> tuple[list[tuple[str | None, ...]], list[str]]:
+    """The placeholders with their formats, and the tags."""
+    fields = [tuple(field[1:]) for field in Formatter().parse(text) if field[1] is not None]
+    return sorted(fields, key=repr), sorted(re.findall(r"</?\w+>", text))
+
+
+def test_there_are_six_languages() -> None:
+    assert [path.stem for path in CATALOGUES] == ["de", "es", "fr", "it", "pt", "zh"]
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_every_text_is_translated(path: Path) -> None:
+    """``python3 i18n/extract.py`` puts new texts into the catalogues, to be translated there, and drops old ones."""
+    catalogue, wanted = json.loads(path.read_text("utf-8")), texts()
+    assert not [text for text in wanted if not catalogue.get(text)], "untranslated"
+    assert not catalogue.keys() - set(wanted), "obsolete"
+    # what is copied only looks translated; words such as "Name" are the same in some languages, sentences are not
+    assert not [text for text in wanted if catalogue[text] == text and len(re.findall(r"[a-z]{3,}", text)) > 3]
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_translations_keep_placeholders_and_tags(path: Path) -> None:
+    catalogue = json.loads(path.read_text("utf-8"))
+    pairs = [(text, translated) for text, translated in catalogue.items() if translated]
+    assert not [(text, translated) for text, translated in pairs if parts(text) != parts(translated)]
+    assert not [translated for _, translated in pairs if translated != translated.strip()]
+
+
+@pytest.mark.parametrize("code,words", [("de", "Ordner"), ("zh_CN", "文件夹"), ("en", "folder"), ("", "folder")])
+def test_the_engine_speaks_the_language_named(tmp_path: Path, code: str, words: str) -> None:
+    command = [sys.executable, "-m", "bdgf_core", "info", "--model", "a.bdgf", "--html", str(tmp_path)]
+    environment = {**os.environ, "BDGF_LANGUAGE": code, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+    assert (
+        done.returncode == 1 and words in done.stderr.decode("utf-8") and str(tmp_path) in done.stderr.decode("utf-8")
+    )
 
 
 def test_texts_are_found_and_filled(catalogue: Path) -> None:

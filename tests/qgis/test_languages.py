@@ -1,0 +1,55 @@
+"""The plugin in every language of its catalogues, in real QGIS."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from qgis_process import QgisProcess, StepFailed
+
+ROOT = Path(__file__).parents[2]
+CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in (ROOT / "i18n").glob("*.json")}
+
+
+def shown(monkeypatch, locale: str) -> dict[str, list[str]]:
+    """What the dialog of each algorithm shows where QGIS has this language."""
+    from qgis.core import QgsApplication
+
+    monkeypatch.setattr(QgsApplication, "locale", staticmethod(lambda: locale))
+    texts = {}
+    for registered in QgsApplication.processingRegistry().providerById("bdgf").algorithms():
+        algorithm = type(registered)()
+        algorithm.initAlgorithm({})
+        described = [*algorithm.parameterDefinitions(), *algorithm.outputDefinitions()]
+        texts[algorithm.name()] = [algorithm.displayName(), algorithm.shortHelpString(), ",".join(algorithm.tags())]
+        texts[algorithm.name()] += [item.description() for item in described]
+    return texts
+
+
+@pytest.mark.parametrize("code", CATALOGUES)
+def test_dialogs_are_translated_throughout(qgis_app, monkeypatch, code):
+    english = shown(monkeypatch, "en")
+    translated = shown(monkeypatch, code)
+    for name, texts in english.items():
+        assert [CATALOGUES[code].get(text) for text in texts] == translated[name]
+
+
+@pytest.mark.parametrize("locale,code", [("de", "de"), ("pt_BR", "pt"), ("zh-Hans", "zh")])
+def test_qgis_process_speaks_the_language_of_the_profile(tmp_path, locale, code):
+    plugins = tmp_path / "plugins"
+    subprocess.run(["bash", str(ROOT / "scripts" / "dev_plugin.sh"), str(plugins)], check=True, capture_output=True)
+    settings = tmp_path / "profile" / "profiles" / "default" / "QGIS" / "QGIS3.ini"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[locale]\noverrideFlag=true\nuserLocale={locale}\n", encoding="utf-8")
+    try:
+        qgis = QgisProcess.find(plugins, tmp_path / "profile", python=Path(sys.executable))
+    except StepFailed as reason:
+        pytest.skip(str(reason))
+    (tmp_path / "no.bdgf").write_bytes(b"no model")
+    with pytest.raises(StepFailed) as refused:
+        qgis.run("bdgf:modelinfo", {"MODEL": str(tmp_path / "no.bdgf"), "HTML": str(tmp_path / "info.html")})
+    english = "{path} is not a BDGF model, or it is damaged; choose a .bdgf file written by this plugin."
+    assert CATALOGUES[code][english].partition("{path}")[2] in str(refused.value)
