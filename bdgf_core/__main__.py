@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -24,6 +23,7 @@ from .job import parse_job, read_job
 from .options import parse_options
 from .progress import Event, Progress
 from .pulse import Pulse
+from .stop import stop_on_signals
 from .translation import tr
 
 VERBS = {
@@ -50,7 +50,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     # OpenMP threads that spin while they wait stall each other where a core is shared: many times slower beside any
     # other program, and hardly faster alone. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     place = _job_place(rest)
     if place is None:
         return _run(verb, lambda config: parse_options(verb, config, VERBS[verb], rest), Console(stop).emit, stop)
@@ -116,19 +116,6 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _is_disk_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def ask(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-        stop.set()
-
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), ask)
-    return stop
 
 
 def _job_place(arguments: Sequence[str]) -> Optional[str]:

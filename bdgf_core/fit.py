@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 import numpy as np
 import torch
@@ -53,7 +53,8 @@ class FitConfig:
     """``steps`` of ``batch`` samples. ``schedule`` "steps" halves the rate at 50, 75 and 90 % (METHOD: MultiStepLR),
     "cosine" warms up and anneals it. ``balance`` in [0, 1] draws classes by count^(1 − balance). ``jitter`` is the
     standard deviation of a random gain and offset of every channel of a sample; ``feature_dropout`` the probability
-    that a sample's diffusion features are hidden: guidance, not the sole thing to lean on; ``edges`` that a labelled
+    that a sample's diffusion features are hidden: guidance, not the sole thing to lean on; ``symmetries`` in which
+    patches are shown: 8 with turns and flips, 4 with turns, 1 as they are; ``edges`` the probability that a labelled
     sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`). Before all that the statistics branch
     learns alone for ``statistics_steps``: it wants more of them than the others, and they cost it little."""
 
@@ -65,7 +66,7 @@ class FitConfig:
     weight_decay: float
     jitter: float
     feature_dropout: float
-    turn: bool = True
+    symmetries: int = 8
     edges: float = 0.0
     statistics_steps: int = 0
     consistency: Optional[Consistency] = None
@@ -82,6 +83,7 @@ def fit_network(
     device: Device,
     progress: Progress,
     state: Optional[State] = None,
+    build: Callable[[GroupConfig], GroupNetwork] = GroupNetwork,
 ) -> Fitted:
     """A network trained on the samples of ``index``, in eval mode after the last step, and its losses on the way.
 
@@ -90,7 +92,7 @@ def fit_network(
     """
     with _BUILDING:
         torch.manual_seed(seed)
-        network = GroupNetwork(config).to(device.torch)
+        network = build(config).to(device.torch)
     generator = torch.Generator().manual_seed(seed)
     seed_dropout(network, generator)
     optimizer = torch.optim.AdamW(network.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
@@ -153,6 +155,7 @@ def fit_networks(
     device: Device,
     progress: Progress,
     unfinished: Optional[Unfinished] = None,
+    build: Callable[[GroupConfig], GroupNetwork] = GroupNetwork,
 ) -> list[Fitted]:
     """:func:`fit_network` for each (index, seed) of ``runs``. On a CPU they run side by side, each on its share of
     the threads: the operations of one step are too small for many. ``unfinished`` keeps where each stands."""
@@ -166,7 +169,7 @@ def fit_networks(
             index, seed = run
             return fit_network(
                 config, samples, index, how, unlabelled=unlabelled, seed=seed, device=device, progress=lane,
-                state=state,
+                state=state, build=build,
             )  # fmt: skip
         except BaseException:
             stop.set()
@@ -280,8 +283,8 @@ def _gradients(
 
 
 def _augmented(images: PatchSamples, how: FitConfig, generator: torch.Generator) -> PatchSamples:
-    if how.turn:
-        images = images.turned(int(torch.randint(8, (1,), generator=generator)))
+    if how.symmetries > 1:
+        images = images.turned(int(torch.randint(how.symmetries, (1,), generator=generator)))
     return images.jittered(how.jitter, generator=generator) if how.jitter else images
 
 

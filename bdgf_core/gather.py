@@ -48,16 +48,28 @@ def gather_samples(
 ) -> tuple[PatchSamples, FeatureScale]:
     """The samples of ``labels`` in their order, with standardised diffusion features in half precision, or as many
     principal ``components`` of them, and their scale. Features beyond half of the memory lie in a temporary file."""
+    samples = gather_patch_samples(reader, labels, memory_bytes=memory_bytes, progress=progress)
+    diffusion = samples.diffusion
+    assert diffusion is not None
+    scale = feature_scale(diffusion, components=components)
+    count, _, side, _ = diffusion.shape
+    scaled = diffusion if scale.basis is None else torch.empty((count, len(scale.basis), side, side), dtype=torch.half)
+    inside = inside_raster(labels, reader.stack.grid, side)
+    for chunk in torch.arange(count).split(512):  # type: ignore[no-untyped-call]
+        scaled[chunk] = (scale.apply(diffusion[chunk].float()) * inside[chunk]).half()
+    return replace(samples, diffusion=scaled), scale
+
+
+def gather_patch_samples(reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress) -> PatchSamples:
+    """The samples of ``labels`` in their order, with diffusion features as they are, in half precision."""
     depth = reader.process.stack.depth
     channels = feature_channels(depth)
-    count = len(labels)
-    spectral = torch.empty((count, reader.sensors["spectral"].channels, PATCH, PATCH))
+    count, side = len(labels), reader.patch
+    spectral = torch.empty((count, reader.sensors["spectral"].channels, side, side))
     second = None
     if "second" in reader.sensors:
-        second = torch.empty((count, reader.sensors["second"].channels, PATCH, PATCH))
-    diffusion = _half((count, channels, PATCH, PATCH), memory_bytes // 2)
-    total = torch.zeros(channels, dtype=torch.float64)
-    squares = torch.zeros(channels, dtype=torch.float64)
+        second = torch.empty((count, reader.sensors["second"].channels, side, side))
+    diffusion = _half((count, channels, side, side), memory_bytes // 2)
     by_tile = _cheapest_tiles(labels, tile_side(depth, memory_bytes=memory_bytes))
     for done, (members, window) in enumerate(by_tile):
         index = torch.from_numpy(members)
@@ -65,26 +77,23 @@ def gather_samples(
             inputs = reader.read(window)
         row = torch.from_numpy(labels.rows[members] - window.row).long().to(inputs.spectral.device)
         col = torch.from_numpy(labels.cols[members] - window.col).long().to(inputs.spectral.device)
-        spectral[index] = gather_patches(inputs.spectral, row, col, PATCH).cpu()
+        spectral[index] = gather_patches(inputs.spectral, row, col, side).cpu()
         if second is not None and inputs.second is not None:
-            second[index] = gather_patches(inputs.second, row, col, PATCH).cpu()
-        diffusion[index] = gather_patches(inputs.diffusion, row, col, PATCH).half().cpu()
-        centres = inputs.diffusion[:, row + PATCH // 2, col + PATCH // 2].double().cpu()
-        total += centres.sum(1)
-        squares += centres.square().sum(1)
+            second[index] = gather_patches(inputs.second, row, col, side).cpu()
+        diffusion[index] = gather_patches(inputs.diffusion, row, col, side).half().cpu()
         progress.update((done + 1) / len(by_tile))
-    mean = total / count
-    std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=1e-6)
-    scale = FeatureScale(mean.float(), std.float())
-    if components is not None and components < channels:
-        scale = replace(scale, basis=_leading_components(scale, diffusion, components))
-    scaled = (
-        diffusion if scale.basis is None else torch.empty((count, len(scale.basis), PATCH, PATCH), dtype=torch.half)
-    )
-    inside = _inside(labels, reader.stack.grid)
-    for chunk in torch.arange(count).split(512):  # type: ignore[no-untyped-call]
-        scaled[chunk] = (scale.apply(diffusion[chunk].float()) * inside[chunk]).half()
-    return PatchSamples(spectral, second, scaled, torch.from_numpy(labels.classes).long()), scale
+    return PatchSamples(spectral, second, diffusion, torch.from_numpy(labels.classes).long())
+
+
+def feature_scale(diffusion: Tensor, *, components: Optional[int]) -> FeatureScale:
+    """The scale of features (N, C, P, P) from the centres of their patches; ``components`` None keeps all C."""
+    channels, side = diffusion.shape[1:3]
+    centres = diffusion[:, :, side // 2, side // 2].float()
+    mean, std = centres.mean(0), centres.std(0, correction=0).clamp(min=1e-6)
+    scale = FeatureScale(mean, std)
+    if components is None or components >= channels:
+        return scale
+    return replace(scale, basis=_leading_components(((centres - mean) / std).double(), components))
 
 
 def gather_unlabelled(
@@ -111,10 +120,8 @@ def gather_unlabelled(
     return PatchSamples(patches["spectral"], patches.get("second"), None, classes)
 
 
-def _leading_components(scale: FeatureScale, diffusion: Tensor, count: int) -> Tensor:
-    """The basis of :class:`FeatureScale`, from the features of the patches' centres."""
-    centres = diffusion[:, :, PATCH // 2, PATCH // 2].float()
-    standardized = ((centres - scale.mean) / scale.std).double()
+def _leading_components(standardized: Tensor, count: int) -> Tensor:
+    """The basis of :class:`FeatureScale`, from standardised features (N, C)."""
     variance, vectors = torch.linalg.eigh(standardized.T @ standardized / len(standardized))
     basis = vectors.flip(1)[:, :count].T
     largest = basis.abs().argmax(1, keepdim=True)
@@ -146,9 +153,9 @@ def _by_tile(labels: Labels, side: int) -> list[tuple[NDArray[np.int64], Window]
     return found
 
 
-def _inside(labels: Labels, grid: Grid) -> Tensor:
+def inside_raster(labels: Labels, grid: Grid, side: int) -> Tensor:
     """1 where a pixel of a patch lies on the raster, (N, 1, P, P): features beyond it are 0, as in mapping."""
-    span = np.arange(PATCH) - PATCH // 2
+    span = np.arange(side) - side // 2
     rows, cols = labels.rows[:, None] + span, labels.cols[:, None] + span
     rows_in, cols_in = (rows >= 0) & (rows < grid.height), (cols >= 0) & (cols < grid.width)
     return torch.from_numpy(rows_in[:, None, :, None] & cols_in[:, None, None, :]).float()

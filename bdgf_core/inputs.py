@@ -58,7 +58,8 @@ class FeatureScale:
 
 @dataclass(frozen=True)
 class InputReader:
-    """Reads windows as network inputs. ``scale`` None leaves the diffusion features as they are.
+    """Reads windows as network inputs. ``scale`` None leaves the diffusion features as they are; the margin is half of
+    a ``patch``.
 
     The features of a window equal those of the whole raster, whatever the window: it is read with the encoder's
     halo, and the noise belongs to the pixel.
@@ -71,12 +72,13 @@ class InputReader:
     seed: int
     device: Device
     scale: Optional[FeatureScale] = None
+    patch: int = PATCH
 
     @torch.no_grad()
     def read(self, window: Window) -> NetworkInputs:
         grid = Window(0, 0, self.stack.grid.height, self.stack.grid.width)
-        margin = window.expand(MARGIN)
-        whole = window.expand(MARGIN + HALO)
+        margin = window.expand(self.patch // 2)
+        whole = window.expand(self.patch // 2 + HALO)
         seen = whole.intersection(grid)
         assert seen is not None, "the window lies outside of the raster"
         arrays = self.stack.read(whole).arrays

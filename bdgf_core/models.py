@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Optional, TypeVar, Union
 
@@ -58,7 +58,8 @@ class Classifier:
     ood: Optional[OutOfDistribution] = None
 
     def reader(self, stack: RasterStack, device: Device) -> InputReader:
-        return self.pretrained.reader(stack, device).with_scale(self.scale)
+        reader = self.pretrained.reader(stack, device).with_scale(self.scale)
+        return replace(reader, patch=self.network.config.patch)
 
 
 def load_pretrained(path: Union[str, Path]) -> Pretrained:

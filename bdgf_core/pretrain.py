@@ -127,7 +127,7 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
         process = ForwardProcess.of(band_stack(sensors), config.looks)
         for sensor in sensors.values():
             progress.message(_share(sensor))
-        steps = config.steps or _steps(preset, process.stack, device)
+        steps = config.steps or planned_steps(preset, process.stack, device)
         # The device may be another one when it goes on, but not the number of steps, which the preset takes from it.
         job = fingerprint(config, config.spectral.path, second.path if second else None, content=[str(steps).encode()])
         unfinished = ending.enter_context(
@@ -175,8 +175,10 @@ def fit_denoiser(
     masking: bool,
     progress: Progress,
     state: Optional[State] = None,
+    recalibrate: bool = True,
 ) -> tuple[DenoisingUNet, list[dict[str, float]]]:
-    """The trained denoiser in eval mode with recalibrated batch norms, and its losses along the way.
+    """The trained denoiser in eval mode, its batch norms recalibrated unless told otherwise, and its losses along the
+    way.
 
     Masks hide the spectral image so that a second sensor is not drowned; with one sensor there are none. ``state``
     keeps where the fit stands; what it holds already is gone on from, if the ``pool`` is too.
@@ -212,7 +214,7 @@ def fit_denoiser(
             with device.autocast(), stoppable(denoiser, progress):
                 predicted = denoiser(noised, t)
             predicted = predicted.float()[:, 0, places]
-            target = process.target(normal)
+            target = process.target(x0, keep, t, normal)
             loss = denoising_loss(predicted, target, valid=valid, keep=keep, spectral=stack.spectral)
             if learn:  # each part by its share of the voxels
                 (loss.total if count == 1 else loss.total * (valid.sum() / shown)).backward()
@@ -250,6 +252,8 @@ def fit_denoiser(
             told = {"done": step + 1, "curve": curve, "pool": pool.state()}
             state.save(told, {**training_tensors(denoiser, optimizer, generator), "window": losses})
         progress.update(0.97 * (step + 1) / steps)
+    if not recalibrate:
+        return denoiser.eval(), curve
     norms = recalibrate_batchnorm(denoiser)
     with torch.no_grad():
         for i in range(_RECALIBRATION_BATCHES):
@@ -268,7 +272,8 @@ def _share(sensor: Sensor) -> str:
     return tr("{source} ({kind}): {count} bands enter the denoiser.", **told)
 
 
-def _steps(preset: PretrainPreset, stack: BandStack, device: Device) -> int:
+def planned_steps(preset: PretrainPreset, stack: BandStack, device: Device) -> int:
+    """The steps of a preset, of which one by voxels takes as many as the device allows."""
     if preset.steps is not None:
         return preset.steps
     voxels = preset.voxels[2 if device.is_cuda else int(device.bfloat16)]

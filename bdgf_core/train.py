@@ -20,7 +20,7 @@ from .files import check_writable, claim
 from .fit import Consistency, FitConfig, fit_networks, predict
 from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .memory import memory_bound, peak_memory_mb
-from .models import Pretrained, classifier_tensors, load_pretrained
+from .models import classifier_tensors, load_pretrained
 from .network.group import PATCH, GroupConfig, GroupNetwork
 from .ood import OutOfDistribution
 from .progress import Progress
@@ -56,14 +56,14 @@ class TrainPreset:
     dropout: float
 
 
-_CONSISTENCY = Consistency(batch=48, start=0.3, confidence=0.7, hide_bands=0.7, hide_second=0.2)
+CONSISTENCY = Consistency(batch=48, start=0.3, confidence=0.7, hide_bands=0.7, hide_second=0.2)
 _QUICK = FitConfig(
     steps=320, batch=64, learning_rate=2e-3, schedule="cosine", balance=0.5, weight_decay=0.02, jitter=0.05,
     feature_dropout=0.5, edges=0.5, statistics_steps=1000,
 )  # fmt: skip
 _PAPER = FitConfig(
     steps=0, batch=64, learning_rate=4e-4, schedule="steps", balance=0.0, weight_decay=0.0, jitter=0.0,
-    feature_dropout=0.0, turn=False,
+    feature_dropout=0.0, symmetries=1,
 )  # fmt: skip
 PRESETS = {
     "quick": TrainPreset(_QUICK, 3, False, 0, 12, False, False, 0.1, 0.2),
@@ -153,7 +153,14 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
                 stack, pretrained.sensors, _UNLABELLED, rng=np.random.default_rng(config.seed),
                 progress=progress.part(0.29, 0.3),
             )  # fmt: skip
-    network_config = _network_config(pretrained, samples, labels, preset)
+    assert samples.diffusion is not None
+    network_config = network_form(
+        preset,
+        spectral=samples.spectral.shape[1],
+        second=0 if samples.second is None else samples.second.shape[1],
+        diffusion=samples.diffusion.shape[1],
+        classes=len(labels.legend),
+    )
     folds = _folds(config, labels)
     for note in folds.notes:
         progress.warning(note)
@@ -164,7 +171,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     runs.append((np.arange(len(samples)), config.seed))
     epochs = config.epochs or preset.epochs
     steps = max(1, epochs * len(samples) // preset.fit.batch) if epochs else preset.fit.steps
-    how = replace(preset.fit, steps=steps, consistency=_CONSISTENCY if config.unlabelled else None)
+    how = replace(preset.fit, steps=steps, consistency=CONSISTENCY if config.unlabelled else None)
     drawn_bytes = [array.tobytes() for array in (labels.rows, labels.cols, labels.classes, labels.groups)]
     drawn_bytes.append(repr(labels.legend).encode())
     sources = [source.path for source in (spectral, second) if source]
@@ -241,13 +248,13 @@ def _evenly(counts: Sequence[int], total: int) -> int:
     return low
 
 
-def _network_config(pretrained: Pretrained, samples: PatchSamples, labels: Labels, preset: TrainPreset) -> GroupConfig:
-    assert samples.diffusion is not None
+def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: int, classes: int) -> GroupConfig:
+    """The network of a preset, for so many channels of its inputs and classes."""
     return GroupConfig(
-        spectral=samples.spectral.shape[1],
-        second=0 if samples.second is None else samples.second.shape[1],
-        diffusion=samples.diffusion.shape[1],
-        classes=len(labels.legend),
+        spectral=spectral,
+        second=second,
+        diffusion=diffusion,
+        classes=classes,
         guide_cnn=preset.guide_cnn,
         padded_cnn=preset.as_printed,
         guidance_kernel=3 if preset.as_printed else 1,

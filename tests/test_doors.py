@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "bdgf_core").rglob("*.py"))
 QGIS = sorted((ROOT / "bdgf_qgis").rglob("*.py"))
 VERBS = {"pretrain", "train", "classify", "assess", "suggestsites", "trainingsummary", "info"}
-FRONT = {"__main__", "console", "event_lines", "job", "options"}
+FRONT = {"__main__", "console", "event_lines", "job", "options", "stop"}
 GROUND = {"errors", "progress", "legend", "translation"}
 # what a room may import of the engine, besides itself
 MAY = {
@@ -67,6 +67,11 @@ def engine_rooms(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_engine_knows_nothing_of_qgis(path: Path) -> None:
     assert not {name.split(".")[0] for name, _ in imports(path)} & {"qgis", "PyQt5", "PyQt6", "processing", "bdgf_qgis"}
+
+
+@pytest.mark.parametrize("path", CORE + QGIS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_that_is_shipped_knows_the_benchmarks(path: Path) -> None:
+    assert not {name.split(".")[0] for name, _ in imports(path)} & {"benchmarks", "scipy", "sklearn", "h5py"}
 
 
 @pytest.mark.parametrize("path", QGIS, ids=lambda path: str(path.relative_to(ROOT)))

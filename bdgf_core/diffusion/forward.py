@@ -79,9 +79,10 @@ class ForwardProcess:
             additive = torch.cat((additive, multiplicative), 1)
         return additive[:, self.stack.order].unsqueeze(1)
 
-    def target(self, normal: Tensor) -> Tensor:
+    def target(self, x0: Tensor, keep: Tensor, timestep: Tensor, normal: Tensor) -> Tensor:
         """What the denoiser predicts, (B, U, h, w): ε on Gaussian bands and, on SAR, the standardised log-speckle
-        (log Π n − μ_t) / s_t, of unit variance at every t and x_0. With ``normal`` drawn as above both are ``normal``.
+        (log Π n − μ_t) / s_t, of unit variance at every t and x_0. With ``normal`` drawn as above both are ``normal``,
+        whatever the other arguments of :meth:`noise`.
         """
         return normal
 

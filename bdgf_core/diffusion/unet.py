@@ -42,11 +42,12 @@ class DenoisingUNet(nn.Module):
         out: Tensor = self.out(h)
         return out
 
-    def encode(self, x: Tensor, timestep: Tensor) -> Tensor:
-        """The tensor after full down-sampling: (B, 128, D/8, H, W), three quarters of the work of a full pass."""
+    def encode(self, x: Tensor, timestep: Tensor, *, blocks: int = len(WIDTHS) - 1) -> Tensor:
+        """The tensor after full down-sampling: (B, 128, D/8, H, W), three quarters of the work of a full pass; or that
+        after so many ``blocks``."""
         time = self._embed(timestep)
         h: Tensor = self.stem(x)
-        for block in self.down:
+        for block in self.down[:blocks]:
             h = block(h, time)
         return h
 

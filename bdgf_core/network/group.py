@@ -1,6 +1,6 @@
 """The group network: three branches guided by diffusion features, joined into one classifier (Fig. 2, Eq. 29).
 
-B batch; S, R, C channels of the spectral, second-sensor and diffusion inputs; E = 64; K classes; P = 9 patch side;
+B batch; S, R, C channels of the spectral, second-sensor and diffusion inputs; E = 64; K classes; P patch side, 9;
 H × W an image, of which every full patch is classified: (H − P + 1) × (W − P + 1).
 """
 
@@ -54,6 +54,7 @@ class GroupConfig:
     feed_forward: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
+    patch: int = PATCH
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -63,7 +64,9 @@ class GroupConfig:
         for name, least in (("spectral", 1), ("second", 0), ("diffusion", 1), ("classes", 1)):
             if not least <= getattr(self, name) <= _MOST_CHANNELS:
                 raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
-        if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, PATCH):
+        if self.patch % 2 == 0 or not 7 <= self.patch <= 15:
+            raise ValueError(f"a patch of {self.patch} pixels a side is not odd and from 7 to 15")
+        if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, self.patch):
             raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
         if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):
             raise ValueError(f"label smoothing {self.label_smoothing} or dropout {self.dropout} is no share")
@@ -111,17 +114,17 @@ class GroupNetwork(nn.Module):
                 c.second,
                 diffusion=guidance(c.guide_transformer),
                 embedding=EMBEDDING,
-                patch=PATCH,
+                patch=c.patch,
                 feed_forward=c.feed_forward,
             )
         if c.mamba:
             self.mamba = GuidedMamba(
                 c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
-                embedding=EMBEDDING, patch=PATCH, cells=c.attention_cells,
+                embedding=EMBEDDING, patch=c.patch, cells=c.attention_cells,
             )  # fmt: skip
         if c.statistics:
             self.statistics = PatchStatistics(
-                c.spectral + c.second, embedding=EMBEDDING, patch=PATCH, dropout=c.dropout
+                c.spectral + c.second, embedding=EMBEDDING, patch=c.patch, dropout=c.dropout
             )
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)
@@ -164,7 +167,7 @@ class GroupNetwork(nn.Module):
         ``on_batch`` is called before each batch, on several threads, and may raise.
         """
         c = self.config
-        rows, cols = spectral.shape[1] - PATCH + 1, spectral.shape[2] - PATCH + 1
+        rows, cols = spectral.shape[1] - c.patch + 1, spectral.shape[2] - c.patch + 1
         images = [None if x is None else x[None] for x in (spectral, second, diffusion)]
         local = global_ = statistics = None
         if c.statistics:
@@ -180,14 +183,14 @@ class GroupNetwork(nn.Module):
             index = torch.arange(start, min(start + batch, rows * cols), device=spectral.device)
             row, col = index // cols, index % cols
             embeddings: dict[str, Tensor] = {}
-            spec, sec = gather_patches(spectral, row, col, PATCH), None
+            spec, sec = gather_patches(spectral, row, col, c.patch), None
             if second is not None:
-                sec = gather_patches(second, row, col, PATCH)
+                sec = gather_patches(second, row, col, c.patch)
             maps = None
             if c.cnn and local is not None:
                 maps = gather_patches(local, row, col, local.shape[-1] - cols + 1)
             elif c.cnn:
-                maps = self.cnn(spec, sec, None if diffusion is None else gather_patches(diffusion, row, col, PATCH))
+                maps = self.cnn(spec, sec, None if diffusion is None else gather_patches(diffusion, row, col, c.patch))
             if maps is not None:
                 embeddings["cnn"] = maps.mean((2, 3))
             if global_ is not None:
@@ -195,7 +198,7 @@ class GroupNetwork(nn.Module):
             if statistics is not None:
                 embeddings["statistics"] = statistics[index]
             if c.mamba:
-                guide = None if reduced is None else gather_patches(reduced[0], row, col, PATCH)
+                guide = None if reduced is None else gather_patches(reduced[0], row, col, c.patch)
                 embeddings["mamba"] = self.mamba(spec, sec, guide, maps)
             output = self._classify(embeddings)
             found = self.probabilities(output)

@@ -88,4 +88,6 @@ class GuidedMamba(nn.Module):
         assert x is not None
         if x.shape[-1] < self.cells:
             return F.interpolate(x, size=(self.cells, self.cells), mode="nearest")
+        if x.shape[-1] % self.cells:
+            return F.adaptive_avg_pool2d(x, self.cells)
         return x if x.shape[-1] == self.cells else F.avg_pool2d(x, x.shape[-1] // self.cells)

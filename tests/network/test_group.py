@@ -31,7 +31,7 @@ ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretra
 def draw(config: GroupConfig, *shape: int) -> list:
     """Random inputs (…, channels, …) of a patch batch or, with two sizes, of an image."""
     sizes = [config.spectral, config.second, config.diffusion]
-    lead, tail = (shape[:1], (PATCH, PATCH)) if len(shape) == 1 else ((), shape)
+    lead, tail = (shape[:1], (config.patch, config.patch)) if len(shape) == 1 else ((), shape)
     return [torch.randn(*lead, size, *tail) if size else None for size in sizes]
 
 
@@ -50,14 +50,15 @@ def build(config: GroupConfig) -> GroupNetwork:
 
 def batches(network: GroupNetwork, images: list, *, size: int = 7) -> torch.Tensor:
     """Class probabilities of every patch of an image, by :meth:`GroupNetwork.forward`."""
-    _, height, width = images[0].shape
-    row, col = (x.flatten() for x in torch.meshgrid(torch.arange(height - 8), torch.arange(width - 8), indexing="ij"))
-    patches = [None if x is None else gather_patches(x, row, col, PATCH) for x in images]
+    side = network.config.patch
+    rows, cols = (size - side + 1 for size in images[0].shape[1:])
+    row, col = (x.flatten() for x in torch.meshgrid(torch.arange(rows), torch.arange(cols), indexing="ij"))
+    patches = [None if x is None else gather_patches(x, row, col, side) for x in images]
     out = [
         network.probabilities(network(*(None if x is None else x[i : i + size] for x in patches)))
         for i in range(0, len(row), size)
     ]
-    return torch.cat(out).T.reshape(-1, height - 8, width - 8)
+    return torch.cat(out).T.reshape(-1, rows, cols)
 
 
 @pytest.mark.parametrize("second", [2, 0])
@@ -105,6 +106,21 @@ def test_an_image_is_classified_like_its_patches(padded, kernel, cells, second):
     found = network.classify_image(*images, batch=16)
     assert (found - batches(network, images)).abs().max() <= 1e-5
     assert torch.allclose(found.sum(0), torch.ones(6, 4))
+
+
+@pytest.mark.parametrize("patch", [7, 11, 13])
+@pytest.mark.parametrize("padded", [False, True])
+@torch.no_grad()
+def test_other_patch_sizes_will_do(padded, patch):
+    config = replace(FULL, patch=patch, padded_cnn=padded, statistics=True)
+    network, images = build(config), draw(config, 15, 14)
+    assert (network.classify_image(*images, batch=9) - batches(network, images)).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("patch", [8, 5, 99])
+def test_impossible_patches_are_refused(patch):
+    with pytest.raises(ValueError, match=f"patch of {patch}"):
+        replace(FULL, patch=patch)
 
 
 @pytest.mark.parametrize("row", ABLATIONS)
