@@ -1,69 +1,106 @@
-"""What a random forest makes of the same rasters, labels and folds as ``train``'s polygon validation.
-
-    PYTHONPATH=. python benchmarks/rivals.py SPECTRAL SECOND LABELS CLASS_FIELD [--preset quick] [--seed 0]
-
-Prints overall and average accuracy and kappa over all folds, for a forest on pixels and one on each band's mean and
-standard deviation over a 9×9 window besides.
-"""
+"""Classifiers that a user would pick instead, on the same pixels and folds: scikit-learn's, and Orfeo ToolBox's."""
 
 from __future__ import annotations
 
-import argparse
+from typing import Any, Iterator, Sequence
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
+from numpy.typing import NDArray
 
-from bdgf_core.accuracy import Accuracy, confusion_matrix
+from bdgf_core.errors import InputError
 from bdgf_core.network.group import PATCH
-from bdgf_core.raster.labels import LabelSource, rasterize_labels
-from bdgf_core.raster.stack import RasterSource, RasterStack
-from bdgf_core.raster.window import Window
-from bdgf_core.samples.splits import polygon_folds
-from bdgf_core.train import PRESETS
+from bdgf_core.progress import Progress
+from bdgf_core.raster.labels import Labels
+from bdgf_core.raster.stack import RasterStack
+from bdgf_core.raster.window import tiles
+from bdgf_core.samples.splits import Fold
+
+from .open_scene import OpenScene
+from .orfeo import orfeo_forest
+
+Features = NDArray[np.float32]
+_TREES = 500
+_TILE = 256
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("spectral", "second", "labels", "class_field"):
-        parser.add_argument(name)
-    parser.add_argument("--preset", choices=PRESETS, default="quick", help="its number of folds")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--trees", type=int, default=500)
-    arguments = parser.parse_args()
-    sources = {"spectral": RasterSource(arguments.spectral), "second": RasterSource(arguments.second)}
-    with RasterStack.open(sources) as stack:
-        labels = rasterize_labels(LabelSource(arguments.labels, arguments.class_field), stack.grid)
-        margin = PATCH // 2
-        patches, enough = [], []
-        for row, col in zip(labels.rows, labels.cols):
-            arrays = stack.read(Window(int(row) - margin, int(col) - margin, PATCH, PATCH)).arrays.values()
-            enough.append(all(np.isfinite(array[:, margin, margin]).mean() >= 0.5 for array in arrays))
-            patches.append(np.concatenate(list(arrays)))
-    labels = labels.subset(np.array(enough))  # as in training
-    images = np.stack(patches)[enough]
-    filled = np.where(np.isfinite(images), images, np.nanmean(images, (0, 2, 3))[:, None, None])
-    filled = np.nan_to_num(filled)
-    pixels = filled[:, :, margin, margin]
-    statistics = np.concatenate([pixels, filled.mean((2, 3)), filled.std((2, 3))], 1)
-    folds = polygon_folds(
-        labels.rows, labels.cols, labels.classes, labels.groups, gap=PATCH, folds=PRESETS[arguments.preset].folds,
-        rng=np.random.default_rng(arguments.seed),
-    ).folds  # fmt: skip
-    for name, features in (("forest on pixels", pixels), ("forest on 9×9 statistics", statistics)):
-        matrix = np.zeros((len(labels.legend),) * 2, np.int64)
-        by_fold = []
-        for fold in folds:
-            forest = RandomForestClassifier(arguments.trees, n_jobs=-1, random_state=arguments.seed)
-            forest.fit(features[fold.train], labels.classes[fold.train])
-            found = confusion_matrix(labels.classes[fold.test], forest.predict(features[fold.test]), len(matrix))
-            by_fold.append(f"{Accuracy.of(found).overall:.3f}")
-            matrix += found
-        accuracy = Accuracy.of(matrix)
-        print(
-            f"{name}: OA {accuracy.overall:.3f}, AA {accuracy.average:.3f}, kappa {accuracy.kappa:.3f}"
-            f" (OA by fold: {', '.join(by_fold)})"
-        )
+def rival_predictions(
+    opened: OpenScene, rival: str, folds: Sequence[Fold], seed: int, progress: Progress
+) -> Iterator[NDArray[np.int64]]:
+    """The classes of each fold's test pixels, by ``NAME:pixels`` or ``NAME:statistics``."""
+    name, _, seen = rival.partition(":")
+    features = pixel_features(opened.stack, opened.labels, statistics=seen == "statistics")
+    classes = opened.labels.classes
+    for done, fold in enumerate(folds):
+        progress.update(done / len(folds))
+        train, test = features[fold.train], features[fold.test]
+        if name == "otb":
+            yield orfeo_forest(train, classes[fold.train], test, seed=seed)
+            continue
+        model = _model(name, seed)
+        model.fit(train, classes[fold.train])
+        parts = np.array_split(test, -(-len(test) // 20_000))
+        yield np.concatenate([model.predict(part) for part in parts]).astype(np.int64)
 
 
-if __name__ == "__main__":
-    main()
+def pixel_features(stack: RasterStack, labels: Labels, *, statistics: bool) -> Features:
+    """(n, bands) in the rasters' own units, with ``statistics`` and each band's mean and standard deviation over a
+    patch (n, 3 · bands). What is missing counts as its band's mean over the labelled pixels, or their patches."""
+    margin = PATCH // 2
+    count = sum(len(bands) for bands in stack.bands.values())
+    centre = np.full((len(labels), count), np.nan, np.float64)
+    sums = np.zeros((3, len(labels), count))  # of what is there: how many, their sum, their squares' sum
+    shift = None
+    for window in tiles(stack.grid.height, stack.grid.width, _TILE):
+        rows, cols = labels.rows - window.row, labels.cols - window.col
+        here = np.flatnonzero((rows >= 0) & (rows < window.height) & (cols >= 0) & (cols < window.width))
+        if not len(here):
+            continue
+        image = np.concatenate(list(stack.read(window.expand(margin)).arrays.values())).astype(np.float64)
+        if shift is None:  # keeps the squares small
+            shift = np.array([np.nanmean(band) if np.isfinite(band).any() else 0.0 for band in image])
+        at = rows[here] + margin, cols[here] + margin
+        for band, values in enumerate(image):
+            values = values - shift[band]
+            centre[here, band] = values[at]
+            if statistics:
+                there = np.isfinite(values)
+                filled = np.where(there, values, 0.0)
+                for number, x in enumerate((there.astype(np.float64), filled, filled**2)):
+                    sums[number, here, band] = _box_sum(x)[rows[here], cols[here]]
+    if shift is None:
+        raise InputError("No pixel is labelled.")
+    if not statistics:
+        known = np.isfinite(centre).any(0)
+        mean = np.where(known, np.nanmean(np.where(known, centre, 0.0), 0), 0.0)
+        return (np.where(np.isfinite(centre), centre, mean) + shift).astype(np.float32)
+    number, total, squares = sums
+    mean = total.sum(0) / np.maximum(number.sum(0), 1)
+    missing = PATCH**2 - number
+    local = (total + missing * mean) / PATCH**2
+    variance = (squares + missing * mean**2) / PATCH**2 - local**2
+    filled = np.where(np.isfinite(centre), centre, mean)
+    return np.concatenate([filled + shift, local + shift, np.sqrt(np.maximum(variance, 0.0))], 1).astype(np.float32)
+
+
+def _box_sum(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums over windows of PATCH × PATCH, for every full one."""
+    for axis in (0, 1):
+        total = np.cumsum(np.insert(x, 0, 0.0, axis), axis)
+        upper = np.take(total, range(PATCH, total.shape[axis]), axis)
+        x = upper - np.take(total, range(total.shape[axis] - PATCH), axis)
+    return x
+
+
+def _model(name: str, seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    if name == "forest":
+        return RandomForestClassifier(_TREES, n_jobs=-1, random_state=seed)
+    if name == "svm":
+        return make_pipeline(StandardScaler(), SVC(C=100.0))
+    if name == "boosting":
+        return HistGradientBoostingClassifier(random_state=seed)
+    raise InputError(f"Rival {name!r} is not known.")

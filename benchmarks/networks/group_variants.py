@@ -1,0 +1,52 @@
+"""The group network with one structural choice made otherwise.
+
+B batch; E = 64; P patch side.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bdgf_core.network.group import EMBEDDING, GroupConfig, GroupNetwork
+from bdgf_core.network.mamba import MambaBlock
+
+
+class PixelSequenceEncoder(nn.Module):
+    """A Mamba block along the P·P pixels of a patch, row by row: (B, bands, P, P) → (B, E, P, P). The other reading of
+    Eq. 20, where our token is one band's patch."""
+
+    def __init__(self, bands: int, *, embedding: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(bands, embedding)
+        self.mamba = MambaBlock(embedding)
+        self.restore = nn.Linear(embedding, bands)
+        self.mix = nn.Conv2d(bands, embedding, 1)
+        self.norm = nn.BatchNorm2d(embedding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.embed(x.flatten(2).transpose(1, 2))  # (B, P·P, E)
+        restored = self.restore(self.mamba(tokens)).transpose(1, 2).reshape(x.shape)
+        out: Tensor = torch.relu(self.norm(self.mix(restored + x)))
+        return out
+
+
+def with_pixel_tokens(config: GroupConfig) -> GroupNetwork:
+    network = GroupNetwork(config)
+    if config.mamba:
+        network.mamba.spectral = PixelSequenceEncoder(config.spectral, embedding=EMBEDDING)  # type: ignore[assignment]
+        if config.second:
+            network.mamba.second = PixelSequenceEncoder(config.second, embedding=EMBEDDING)  # type: ignore[assignment]
+    return network
+
+
+def with_shared_tokenizers(config: GroupConfig) -> GroupNetwork:
+    """One W_att (Eq. 13) and one self-attention for all streams; their maps differ, as their channels do."""
+    network = GroupNetwork(config)
+    if config.transformer:
+        branch = network.transformer
+        for tokenizer in branch.tokenizers.values():
+            tokenizer.attention = branch.tokenizers["spectral"].attention
+        for name in list(branch.attend):
+            branch.attend[name] = branch.attend["spectral"]
+    return network

@@ -1,0 +1,105 @@
+"""The results page, made of the ledger alone, as Markdown and as HTML."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Optional, Sequence
+
+from bdgf_core.files import write_whole
+from bdgf_core.report_page import Section, join, page, paragraph, table
+
+from .ledger import Entry
+from .protocols import Protocol
+from .tables import Runs, Table, blanked, by_class, label_counts, overview, uncertainty
+
+TITLE = "What was measured"
+_BASES = ("quick", "standard", "paper")  # what differences are taken from, the first that was run
+_ABOUT = (
+    "Every figure here was computed from docs/results/ledger.jsonl by `python -m benchmarks page`; nothing stands here"
+    " that was not run. A command makes its figures again; what the ledger holds already is not run twice."
+)
+Group = tuple[str, list[Table]]
+
+
+def write_page(entries: Sequence[Entry], markdown: Path, html: Optional[Path] = None) -> None:
+    """Both forms; without entries the page says so."""
+    groups = page_groups(entries)
+    write_whole(markdown, as_markdown(groups).encode())
+    if html is not None:
+        write_whole(html, as_html(groups).encode())
+
+
+def page_groups(entries: Sequence[Entry]) -> list[Group]:
+    """A heading with its tables for each scene and protocol."""
+    scenes: dict[str, dict[str, dict[str, list[Entry]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for entry in _newest(entries):
+        scenes[entry.scene][entry.protocol][entry.configuration].append(entry)
+    groups: list[Group] = []
+    for scene, protocols in sorted(scenes.items()):
+        for text, runs in sorted(protocols.items()):
+            groups.append((f"{scene}: {Protocol.parse(text).title}", _tables(runs)))
+        counts = label_counts(protocols)
+        if counts is not None:
+            groups.append((f"{scene}: accuracy by labelled pixels", [counts]))
+    machines = sorted({(entry.machine, entry.commit) for entry in entries})
+    if machines:
+        rows = tuple((machine, commit) for machine, commit in machines)
+        groups.append(
+            ("Where it was run", [Table("Machines and commits of the figures.", ("Machine", "Commit"), rows)])
+        )
+    return groups
+
+
+def as_markdown(groups: Sequence[Group]) -> str:
+    lines = [f"# {TITLE}", "", _ABOUT, ""]
+    for heading, tables in groups:
+        lines += [f"## {_plain(heading)}", ""]
+        for found in tables:
+            lines += [found.caption, "", _row(found.head), _row(["---"] * len(found.head))]
+            lines += [*map(_row, found.rows), ""]
+    if not groups:
+        lines += ["Nothing was measured yet.", ""]
+    return "\n".join(lines)
+
+
+def as_html(groups: Sequence[Group]) -> str:
+    sections = []
+    for heading, tables in groups:
+        parts = []
+        for found in tables:
+            numbers = range(1, len(found.head))
+            rows = [[cell.strip("`") for cell in row] for row in found.rows]
+            parts += [paragraph(found.caption), table(found.head, rows, numbers=numbers)]
+        sections.append(Section(heading, join(parts)))
+    if not groups:
+        sections.append(Section("", paragraph("Nothing was measured yet.")))
+    return page(TITLE, _ABOUT.replace("`", ""), sections)
+
+
+def _tables(runs: Runs) -> list[Table]:
+    base = next((name for name in _BASES if name in runs and len(runs) > 1), None)
+    found = [overview(runs, base), by_class(runs), uncertainty(runs), blanked(runs)]
+    return [item for item in found if item is not None]
+
+
+def _newest(entries: Sequence[Entry]) -> list[Entry]:
+    """Of runs by one name and seed under different settings, or on different data, the last."""
+    found: dict[tuple[str, str, str, int], Entry] = {}
+    for entry in entries:
+        key = (entry.scene, entry.protocol, entry.configuration, entry.seed)
+        found.pop(key, None)
+        found[key] = entry
+    return list(found.values())
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Names come from data: no table, markup or line may be broken by them."""
+    if text.startswith("`") and text.endswith("`"):
+        return "`" + re.sub(r"[`|\s]+", " ", text.strip("`")) + "`"
+    return re.sub(r"([\\`*_<>\[\]|])", r"\\\1", " ".join(text.split())) if text != "---" else text

@@ -1,0 +1,186 @@
+"""The variants of a preset, as a table: what each changes, and in which suites it is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping
+
+
+@dataclass(frozen=True)
+class Variant:
+    """See :class:`benchmarks.configurations.Configuration`."""
+
+    about: str
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    build: str = "group"
+    suites: tuple[str, ...] = ("screen",)
+    needs: str = ""
+
+
+def variants_of(preset: str) -> dict[str, Variant]:
+    """By name; those that would change nothing in this preset are left out."""
+    found = {**_TABLE2, **_TRANSFER, **_NETWORKS}
+    for name, variant in _ONE_FACTOR.items():
+        if not _as_it_is(preset, variant):
+            found[name] = variant
+    return found
+
+
+def _as_it_is(preset: str, variant: Variant) -> bool:
+    """Whether the preset has these settings already."""
+    from .configurations import Configuration
+
+    plain = Configuration("", "", preset).settings()
+    changed = Configuration("", "", preset, variant.changes, variant.build).settings()
+    return plain == changed
+
+
+def _variant(about: str, group: str, build: str = "group", needs: str = "", **changes: Any) -> Variant:
+    return Variant(about, {group: changes} if changes else {}, build, needs=needs)
+
+
+# Table 2. What goes beyond the paper stays as the preset has it, but for the fourth branch, which the paper lacks.
+_PARTS = {"statistics": False, "guide_cnn": True}
+_ROWS: dict[int, tuple[str, dict[str, Any]]] = {
+    1: ("CNN, guided", {"transformer": False, "mamba": False}),
+    2: ("transformer, guided", {"cnn": False, "mamba": False}),
+    3: ("Mamba, guided", {"cnn": False, "transformer": False}),
+    4: ("transformer and Mamba", {"cnn": False}),
+    5: ("CNN and Mamba", {"transformer": False}),
+    6: ("CNN and transformer", {"mamba": False}),
+    7: ("without guidance of the CNN", {"guide_cnn": False}),
+    8: ("without guidance of the transformer", {"guide_transformer": False}),
+    9: ("without guidance of Mamba", {"guide_mamba": False}),
+    10: ("without masking", {}),
+    11: ("without mutual learning", {"mutual_learning": False}),
+    12: ("all parts", {}),
+}
+_TABLE2 = {
+    f"row{number}": Variant(
+        f"Table 2, experiment {number}: {about}",
+        {"network": {**_PARTS, **parts}, **({"pretraining": {"masking": False}} if number == 10 else {})},
+        suites=("table2",),
+        needs="second" if number == 10 else "",
+    )
+    for number, (about, parts) in _ROWS.items()
+}
+
+# A network of others has neither our branches nor samples without the features that it may live on.
+_NO_BRANCHES = {"network": {"statistics": False}, "fit": {"feature_dropout": 0.0}}
+_PLAIN = {"masking": False, "noise": "gaussian"}
+_TRANSFER = {
+    f"{diffusion}-{classifier}": Variant(
+        f"Table 8: {told} diffusion, {name}",
+        {"pretraining": changes, **({"network": _PARTS} if build == "group" else _NO_BRANCHES)},
+        build,
+        suites=("transfer",),
+    )
+    for diffusion, told, changes in (("masking", "masking", {}), ("concatenate", "plain concatenated", _PLAIN))
+    for classifier, name, build in (
+        ("group", "group network", "group"),
+        ("attention", "attention classifier of SpectralDiff", "spectraldiff"),
+    )
+}
+
+_NETWORKS = {
+    name: Variant(f"{title} (re-implementation)", {**_NO_BRANCHES, **changes}, name, suites=("networks",))
+    for name, title, changes in (
+        ("spectraldiff", "SpectralDiff", {"pretraining": _PLAIN}),
+        ("ss-mae", "SS-MAE", {}),
+        ("msfmamba", "MSFMamba", {}),
+        ("fusion-hct", "Fusion-HCT", {}),
+    )
+}
+
+_ONE_FACTOR = {
+    # the network
+    "no-branch-loss": _variant("no cross-entropy of the branches' own", "network", branch_cross_entropy=False),
+    "literal-mutual": _variant(
+        "mutual learning as printed: untempered, T free", "network", literal_mutual_learning=True
+    ),
+    "no-mutual": _variant("no mutual learning", "network", mutual_learning=False),
+    "guide-3x3": _variant("guidance of the CNN by 3×3 convolutions", "network", guide_cnn=True, guidance_kernel=3),
+    "guide-1x1": _variant("guidance of the CNN by 1×1 convolutions", "network", guide_cnn=True, guidance_kernel=1),
+    "unguided-cnn": _variant("no guidance of the CNN", "network", guide_cnn=False),
+    "unguided-transformer": _variant("no guidance of the transformer", "network", guide_transformer=False),
+    "unguided-mamba": _variant("no guidance of Mamba", "network", guide_mamba=False),
+    "no-diffusion": _variant(
+        "no diffusion features at all", "network", guide_cnn=False, guide_transformer=False, guide_mamba=False
+    ),
+    "no-mamba": _variant("no Mamba branch", "network", mamba=False),
+    "no-transformer": _variant("no transformer branch", "network", transformer=False),
+    "no-cnn": _variant("no CNN branch", "network", cnn=False),
+    "no-statistics": _variant("no branch of patch statistics", "network", statistics=False),
+    "only-statistics": _variant(
+        "the branch of patch statistics alone", "network", cnn=False, transformer=False, mamba=False, statistics=True
+    ),
+    "padded-cnn": _variant("a CNN that pads its patches", "network", padded_cnn=True),
+    "attention-9": _variant("group attention over all 81 pixels", "network", attention_cells=9),
+    "attention-3": _variant("group attention over 3×3 cells", "network", attention_cells=3),
+    "feed-forward": _variant("perceptrons in the transformer", "network", feed_forward=True),
+    "no-feed-forward": _variant("no perceptrons in the transformer", "network", feed_forward=False),
+    "joint-head": _variant("the joint head alone decides", "network", average_branches=False),
+    "ensemble": _variant("the branches' heads decide too", "network", average_branches=True),
+    "pixel-tokens": Variant("Mamba along the 81 pixels instead of the bands", build="pixel-tokens"),
+    "shared-tokenizers": Variant("one token attention for all streams", build="shared-tokenizers"),
+    **{f"patch-{side}": _variant(f"patches of {side}×{side} pixels", "network", patch=side) for side in (7, 9, 11, 13)},
+    **{
+        f"smoothing-{share}": _variant(f"label smoothing {share}", "network", label_smoothing=share)
+        for share in (0.0, 0.1, 0.2)
+    },
+    **{f"dropout-{share}": _variant(f"dropout {share}", "network", dropout=share) for share in (0.0, 0.2, 0.4)},
+    # the fit
+    **{
+        f"fit-x{factor:g}": _variant(f"{factor:g} times the training steps", "fit", length=factor)
+        for factor in (0.5, 2.0, 4.0)
+    },
+    "no-turns": _variant("patches neither turned nor flipped", "fit", symmetries=1),
+    "turns-only": _variant("patches turned, not flipped", "fit", symmetries=4),
+    "turns-and-flips": _variant("patches turned and flipped", "fit", symmetries=8),
+    **{f"jitter-{size}": _variant(f"jitter {size}", "fit", jitter=size) for size in (0.0, 0.05, 0.1)},
+    **{f"edges-{share}": _variant(f"edges in {share} of the samples", "fit", edges=share) for share in (0.0, 0.5)},
+    **{
+        f"feature-dropout-{share}": _variant(f"features hidden in {share} of the samples", "fit", feature_dropout=share)
+        for share in (0.0, 0.5)
+    },
+    **{
+        f"balance-{share}": _variant(f"classes drawn by count^{1 - share:g}", "fit", balance=share)
+        for share in (0.0, 0.5, 1.0)
+    },
+    **{f"decay-{rate}": _variant(f"weight decay {rate}", "fit", weight_decay=rate) for rate in (0.0, 0.02)},
+    "rate-4e-4": _variant("learning rate 4e-4", "fit", learning_rate=4e-4),
+    "rate-2e-3": _variant("learning rate 2e-3", "fit", learning_rate=2e-3),
+    "steps-schedule": _variant("the rate halved at 50, 75 and 90 %", "fit", schedule="steps"),
+    "cosine-schedule": _variant("the rate warmed up and annealed", "fit", schedule="cosine"),
+    "unlabelled": _variant("unlabelled patches teach", "fit", unlabelled=True),
+    # the features
+    **{
+        f"components-{count}": _variant(f"{count} components of the features", "features", components=count)
+        for count in (12, 30, 60, 120)
+    },
+    "components-all": _variant("all channels of the features", "features", components=None),
+    **{
+        f"timestep-{step}": _variant(f"features at timestep {step}", "features", timestep=step)
+        for step in (0, 20, 50, 100)
+    },
+    **{f"layer-{layer}": _variant(f"features of encoder block {layer}", "features", layer=layer) for layer in (1, 2)},
+    "draws-4": _variant("probabilities averaged over 4 draws of the noise", "features", draws=4),
+    "flips": _variant("probabilities averaged over turned and flipped patches", "features", flips=True),
+    # the pretraining
+    "no-masking": _variant("pretraining without masks", "pretraining", needs="second", masking=False),
+    "plain-diffusion": _variant(
+        "plain diffusion of the stacked bands: Gaussian noise on all, no masks", "pretraining", needs="second", **_PLAIN
+    ),
+    "residual-target": _variant(
+        "the additive residual as target on SAR", "pretraining", needs="sar", target="residual"
+    ),
+    "looks-4": _variant("speckle of 4 looks", "pretraining", needs="sar", looks=4.0),
+    "no-recalibration": _variant("batch norms not recalibrated", "pretraining", recalibrate=False),
+    **{f"depth-{d}": _variant(f"{d} bands enter the denoiser", "pretraining", depth_limit=d) for d in (16, 32, 64)},
+    **{
+        f"pretrain-x{factor:g}": _variant(f"{factor:g} times the pretraining", "pretraining", length=factor)
+        for factor in (0.25, 4.0)
+    },
+    "pretrain-rate-4e-4": _variant("pretraining at 4e-4", "pretraining", learning_rate=4e-4),
+    "pretrain-rate-1e-4": _variant("pretraining at 1e-4", "pretraining", learning_rate=1e-4),
+}

@@ -1,0 +1,82 @@
+"""The results page holds what the ledger holds, and nothing else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from ledger_entries import make_entry
+
+from benchmarks.page import as_html, as_markdown, page_groups, write_page
+from benchmarks.tables import as_csv, as_json, command
+
+BETTER = [[[10, 0], [1, 9]], [[9, 1], [0, 10]]]
+
+
+def several() -> list:
+    entries = [make_entry(seed=seed) for seed in (0, 1, 2)]
+    entries += [
+        make_entry(seed=seed, configuration="forest", settings={"rival": "forest"}, folds=BETTER) for seed in (0, 1)
+    ]
+    entries.append(make_entry(protocol="pixels:5", blanked={"second": BETTER}))
+    entries.append(make_entry(protocol="pixels:8", folds=BETTER))
+    return entries
+
+
+def test_every_figure_has_its_command_seeds_and_interval() -> None:
+    text = as_markdown(page_groups(several()))
+    assert "`python -m benchmarks run here --protocol polygons:2 --configuration quick --seeds 0-2`" in text
+    line = next(line for line in text.splitlines() if line.startswith("| quick |") and "--seeds 0-2" in line)
+    assert "85.00 ± 0.00" in line and "| 0-2 |" in line
+
+
+def test_differences_are_paired_and_marked() -> None:
+    text = as_markdown(page_groups(several()))
+    assert next(line for line in text.splitlines() if line.startswith("| forest |")).count("+10.00 ± 0.00 \\*") == 1
+
+
+def test_tables_in_the_papers_layout() -> None:
+    text = as_markdown(page_groups(several()))
+    assert "| Class | forest | quick |" in text and "| Water | 95.00 | 75.00 |" in text
+    assert "| OA | 95.00 | 85.00 |" in text and "| Kappa |" in text and "| quick | NSI |" in text
+    assert "| Configuration | 5 a class | 8 a class |" in text and "| quick | 85.00 | 95.00 |" in text
+    assert "| quick | second | 95.00 |" in text  # with the second sensor hidden
+
+
+def test_the_newest_settings_count() -> None:
+    old = make_entry(settings={"steps": 1}, folds=BETTER)
+    text = as_markdown(page_groups([old, make_entry(settings={"steps": 2})]))
+    assert "| quick | 85.00 |" in text and "| quick | 95.00" not in text
+
+
+def test_an_empty_ledger_makes_no_figures(tmp_path: Path) -> None:
+    write_page([], tmp_path / "results.md", tmp_path / "results.html")
+    assert "Nothing was measured yet." in (tmp_path / "results.md").read_text()
+    assert "Nothing was measured yet." in (tmp_path / "results.html").read_text()
+
+
+def test_names_from_data_break_nothing() -> None:
+    nasty = "<script>|`x`\n# A [b](c)"
+    entries = [make_entry(classes=[nasty, "Land"], scene="a|b")]
+    html, markdown = as_html(page_groups(entries)), as_markdown(page_groups(entries))
+    assert "<script>" not in html and "&lt;script&gt;" in html
+    row = next(line for line in markdown.splitlines() if "script" in line)
+    assert "\\<script\\>\\|" in row and "\n# A" not in markdown
+
+
+def test_the_same_ledger_makes_the_same_page() -> None:
+    assert as_html(page_groups(several())) == as_html(page_groups(several()))
+
+
+def test_figures_as_csv_and_json() -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(several()[:1]))))
+    assert [row["figure"] for row in rows][:4] == ["OA", "AA", "Kappa", "producer's accuracy of Water"]
+    assert float(rows[0]["value"]) == 0.85
+    assert as_json(several())[0]["overall_accuracy"] == 0.85
+
+
+def test_commands_tell_how_it_was_run() -> None:
+    assert command([make_entry(blanked={"second": BETTER})]).endswith("--seeds 0 --blank")
+    anew = [make_entry(seed=1, pretraining={"seed": 1}), make_entry(seed=4, pretraining={"seed": 4})]
+    assert command(anew).endswith("--seeds 1,4 --pretrain-anew")
