@@ -11,13 +11,14 @@ from typing import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from .progress import Progress
 from .site_candidates import Candidates
 from .translation import tr
 
 _NOTABLE = 0.75  # a share of the map that a place must exceed for it to be a reason
 
 
-def choose(candidates: Candidates, number: int, distance: float) -> NDArray[np.int64]:
+def choose(candidates: Candidates, number: int, distance: float, progress: Progress) -> NDArray[np.int64]:
     """Up to ``number`` of the candidates, the most useful first, at least ``distance`` pixels from each other.
 
     Each time the one with the highest score over 1 + the sites that its class has, as seats are dealt by D'Hondt.
@@ -32,6 +33,7 @@ def choose(candidates: Candidates, number: int, distance: float) -> NDArray[np.i
         dealt[candidates.classes[best]] += 1
         apart = np.hypot(candidates.rows - candidates.rows[best], candidates.cols - candidates.cols[best])
         free &= apart >= max(distance, 0.5)
+        progress.update(len(chosen) / number)
     return np.array(chosen, np.int64)
 
 

@@ -20,7 +20,7 @@ from .site_candidates import BOUNDS, REACH, Candidates, find_candidates
 from .site_choice import choose, reason
 from .translation import tr
 
-_MOST_SITES = 10_000
+_MOST_SITES = 1000
 _MOST_CLASSES = 256
 
 
@@ -69,7 +69,7 @@ def suggestsites(config: SuggestsitesConfig, progress: Progress) -> dict[str, An
         with _open(config) as stack:
             for warning in stack.warnings:
                 progress.warning(warning)
-            candidates = find_candidates(land_cover, stack, avoid, progress=progress.part(0.0, 0.95))
+            candidates = find_candidates(land_cover, stack, avoid, progress=progress.part(0.0, 0.9))
         if not candidates.mapped:
             raise InputError(tr("The map {path} holds no class anywhere; choose another raster.", path=config.map))
         if len(candidates.present) > _MOST_CLASSES:
@@ -80,7 +80,7 @@ def suggestsites(config: SuggestsitesConfig, progress: Progress) -> dict[str, An
         distance = config.distance
         if distance is None:
             distance = max(REACH, int(0.5 * np.sqrt(candidates.mapped / config.number)))
-        chosen = choose(candidates, config.number, distance)
+        chosen = choose(candidates, config.number, distance, progress.part(0.9, 0.99))
         if not len(chosen):
             raise InputError(
                 tr("No place is left to suggest: training polygons cover all of the map, or the rasters beside it are "

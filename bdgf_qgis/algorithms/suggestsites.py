@@ -71,7 +71,7 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
                 parentLayerParameterName="LABELS",
                 optional=True,
             ),
-            integer("NUMBER", tr("Number of sites"), 30, minimum=1, maximum=10_000),
+            integer("NUMBER", tr("Number of sites"), 30, minimum=1, maximum=1000),
             advanced(integer("DISTANCE", tr("Least distance between sites in pixels (empty: automatic)"), None)),
             QgsProcessingParameterVectorDestination("OUTPUT", tr("Sites"), QgsProcessing.SourceType.TypeVectorPoint),
         ):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from qgis.core import (
     QgsApplication,
     QgsGraduatedSymbolRenderer,
     QgsProcessingContext,
     QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterRasterLayer,
     QgsProject,
     QgsVectorLayer,
 )
@@ -16,6 +25,7 @@ from bdgf_core.legend import LandCoverClass, Legend
 from bdgf_core.raster.grid import Grid
 from bdgf_core.raster.site_layer import Site, write_sites
 
+Source = QgsProcessingModelChildParameterSource
 LEGEND = Legend((LandCoverClass(3, "w", 'Open "water"', "#1122ee"), LandCoverClass(9, "9", "Wood", "#117733")))
 
 
@@ -72,6 +82,51 @@ def test_the_style_in_the_file_is_the_layer_s(qgis_app, scene, count, ranges):
     widget = layer.editorWidgetSetup(layer.fields().lookupField("class"))
     assert widget.type() == "ValueMap" and widget.config()["map"] == [{'Open "water"': "w"}, {"Wood": "9"}]
     assert "reason" in layer.displayExpression() and "reason" in layer.mapTipTemplate()
+
+
+def test_a_model_takes_the_rasters_from_classify(engine, scene):
+    """Those that the sites want are made although classify does not make them by default."""
+    model = QgsProcessingModelAlgorithm("classify and suggest", "tests")
+    for parameter in (
+        QgsProcessingParameterRasterLayer("image", "image"),
+        QgsProcessingParameterFile("model", "model"),
+    ):
+        model.addModelParameter(parameter, QgsProcessingModelParameter(parameter.name()))
+    rasters = {"MAP": "OUTPUT", "ENTROPY": "ENTROPY", "OOD": "OOD"}
+    steps = {
+        "classify": {
+            "CLASSIFIER": Source.fromModelParameter("model"),
+            "SPECTRAL": Source.fromModelParameter("image"),
+            "DEVICE": Source.fromStaticValue("cpu"),
+            "MIN_DATA": Source.fromStaticValue(0.5),
+        },
+        "suggestsites": {
+            "NUMBER": Source.fromStaticValue(9),
+            **{name: Source.fromChildOutput("classify", output) for name, output in rasters.items()},
+        },
+    }
+    for name, sources in steps.items():
+        child = QgsProcessingModelChildAlgorithm(f"bdgf:{name}")
+        child.setChildId(name)
+        for parameter, source in sources.items():
+            child.addParameterSources(parameter, [source])
+        if name == "suggestsites":
+            output = QgsProcessingModelOutput("sites", "sites")
+            output.setChildId(name)
+            output.setChildOutputName("OUTPUT")
+            child.setModelOutputs({"sites": output})
+        model.addChildAlgorithm(child)
+    model.updateDestinationParameters()
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    classifier = scene.model("c.bdgf", "classifier", second=False)
+    parameters = {"image": scene.spectral, "model": classifier, "suggestsites:sites": scene.path("sites.gpkg")}
+    ok, message = model.checkParameterValues(parameters, context)
+    assert ok, message
+    assert model.run(parameters, context, QgsProcessingFeedback(False), {}, False)[1]
+    job = engine.job
+    assert job["number"] == 9 and job["disagreement"] is None and job["output"] == scene.path("sites.gpkg")
+    assert all(os.path.exists(job[name]) for name in ("map", "entropy", "ood"))
 
 
 def test_sites_are_loaded_with_their_style(engine, scene, judged, monkeypatch):
