@@ -15,7 +15,7 @@ from .progress import Progress
 from .report import model_report, write_report
 from .translation import tr
 
-_NOT_LEARNED = ("running_mean", "running_var", "num_batches_tracked")
+_NOT_LEARNED = ("running_mean", "running_var", "num_batches_tracked", "ood.samples")
 
 
 @dataclass(frozen=True)

@@ -162,4 +162,4 @@ def _best_of_cells(scores: Floats, cell: int) -> tuple[Integers, Integers]:
 
 
 def _bin(name: str, values: Floats) -> Integers:
-    return np.minimum((values * (_BINS / _UP_TO.get(name, 1.0))).astype(np.int64), _BINS - 1)
+    return np.minimum(values * (_BINS / _UP_TO.get(name, 1.0)), _BINS - 1).astype(np.int64)

@@ -22,6 +22,7 @@ TENSORS = {
     "denoiser.norm.num_batches_tracked": torch.tensor(3),
     "network.head.bias": torch.zeros(5),
     "noise": torch.zeros(100),
+    "ood.samples": torch.zeros(20, 3),
 }
 
 

@@ -154,6 +154,13 @@ def test_rasters_on_another_grid_are_brought_onto_the_map(config, tmp_path):
     assert 20 <= site["row"] < 40 and 70 <= site["col"] < 90
 
 
+def test_values_without_end_do_no_harm(config, tmp_path):
+    ood = np.full((HEIGHT, WIDTH), 0.3, np.float32)
+    ood[40:55, 50:65], ood[0, 0] = 1e30, np.inf
+    first = run(replace(config, ood=write(tmp_path, "far", ood)))[0]
+    assert 36 <= first["row"] < 59 and 46 <= first["col"] < 69 and "unlike" in first["reason"]
+
+
 def test_a_map_without_georeference(config, tmp_path):
     bare = grid(crs_wkt="", geotransform=(0.0, 1.0, 0.0, 0.0, 0.0, -1.0), height=HEIGHT, width=WIDTH)
     land_cover = write(tmp_path, "bare", MAP, dtype="uint8", nodata=255, grid=bare)
