@@ -56,4 +56,4 @@ def _reasons(candidates: Candidates, index: int) -> Iterator[tuple[float, str]]:
         percent = int(99.99 * below["disagreement"])
         yield below["disagreement"], tr("branches disagree more than on {percent} % of the map", percent=percent)
     if means.get("ood", 0.0) > 1.0:
-        yield below["ood"], tr("unlike the training samples ({times:.1f} × the threshold)", times=means["ood"])
+        yield below["ood"], tr("unlike the training samples ({times:.2f} × the threshold)", times=means["ood"])

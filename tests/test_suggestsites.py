@@ -98,7 +98,7 @@ def test_every_site_tells_why(config):
     assert first["score"] == pytest.approx((0.8 + np.sqrt(0.2) + 0.15) / 3, abs=1e-4)
     assert "less certain than 9" in first["reason"] and "branches disagree more than on 9" in first["reason"]
     assert "unlike" not in first["reason"] and "disagree" not in third["reason"]
-    assert fourth["reason"].startswith("unlike the training samples (1.6 ×")
+    assert fourth["reason"].startswith("unlike the training samples (1.60 ×")
 
 
 def test_confidence_alone_is_enough(config, tmp_path):
