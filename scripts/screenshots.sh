@@ -3,7 +3,8 @@
 #
 #   bash scripts/screenshots.sh OUTPUT SPECTRAL SECOND POLYGONS CLASS_FIELD [MAP]
 #
-# OUTPUT is the folder of the pictures; MAP a class raster made by classify. Needs QGIS and xvfb-run.
+# OUTPUT is the folder of the pictures; MAP a class raster made by classify. BDGF_LOCALE=de takes them in German, zh-Hans in
+# Chinese, which wants a font. Needs QGIS and xvfb-run.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 if [ $# != 5 ] && [ $# != 6 ]; then
@@ -18,6 +19,9 @@ bash "$root/scripts/dev_plugin.sh" "$work/plugins" > /dev/null
 mkdir -p "$work/home/profiles/default/QGIS"
 printf '[PythonPlugins]\nbdgf_qgis=true\nprocessing=true\n[core]\nNewsFeed\\disabled=true\n' \
     > "$work/home/profiles/default/QGIS/QGIS3.ini"
+if [ -n "${BDGF_LOCALE:-}" ]; then
+  printf '[locale]\noverrideFlag=true\nuserLocale=%s\n' "$BDGF_LOCALE" >> "$work/home/profiles/default/QGIS/QGIS3.ini"
+fi
 export QGIS_PLUGINPATH="$work/plugins" QGIS_CUSTOM_CONFIG_PATH="$work/home" XDG_RUNTIME_DIR="$work"
 export BDGF_PYTHON="${BDGF_PYTHON:-$root/.venv/bin/python}" LC_ALL=C.UTF-8
 export BDGF_SCREENSHOTS="$1" BDGF_SPECTRAL="$2" BDGF_SECOND="$3" BDGF_POLYGONS="$4" BDGF_FIELD="$5" BDGF_MAP="${6:-}"
