@@ -34,6 +34,7 @@ VERBS = {
     "assess": "Hold a map against reference polygons, points or a reference raster.",
     "suggestsites": "Suggest where to draw next, from a map and the rasters beside it.",
     "info": "Tell what a model file holds.",
+    "environment": "Tell what the engine runs on, what is missing, and whether its parts work.",
 }
 
 

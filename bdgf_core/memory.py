@@ -20,7 +20,7 @@ def memory_bound(memory_mb: Optional[int]) -> int:
             tr("The memory limit must be at least {least} MB, not {given}.", least=_LEAST_MB, given=memory_mb)
         )
     if memory_mb is None:
-        memory_mb = min(_DEFAULT_MB, max(_LEAST_MB, _machine_mb() // 4))
+        memory_mb = min(_DEFAULT_MB, max(_LEAST_MB, (machine_mb() or 4 * _DEFAULT_MB) // 4))
     return memory_mb << 20
 
 
@@ -34,8 +34,28 @@ def peak_memory_mb() -> Optional[int]:
     return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024
 
 
-def _machine_mb() -> int:
+def machine_mb() -> Optional[int]:
+    """The machine's memory, where the system tells."""
+    if sys.platform == "win32":
+        return _windows_mb()
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    except (AttributeError, ValueError, OSError):
-        return 4 * _DEFAULT_MB
+    except (ValueError, OSError):
+        return None
+
+
+def _windows_mb() -> Optional[int]:
+    import ctypes
+
+    class MemoryStatus(ctypes.Structure):
+        """MEMORYSTATUSEX of the Windows API."""
+
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (name, ctypes.c_ulonglong)
+            for name in ("total", "free", "page_total", "page_free", "virtual_total", "virtual_free", "extended_free")
+        ]
+
+    status = MemoryStatus(length=ctypes.sizeof(MemoryStatus))
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):  # type: ignore[attr-defined,unused-ignore]
+        return None
+    return int(status.total) >> 20

@@ -44,7 +44,7 @@ def selective_scan(
     """
     _check_shapes(u, delta, A, B, C)
     if backend == "auto":
-        backend = _choose(u)
+        backend = "sequential" if u.dtype == torch.float64 else chosen_backend(u.device)
     if backend == "mamba_ssm":
         return _mamba_ssm(u, delta, A, B, C, D, z, delta_bias=delta_bias, delta_softplus=delta_softplus)
     dtype = torch.promote_types(u.dtype, torch.float32)
@@ -74,18 +74,17 @@ def _scan(backend: str) -> _Scan:
     raise ValueError(f"The scan backend '{backend}' is unknown; choose one of {', '.join(BACKENDS)}.")
 
 
-def _choose(u: Tensor) -> str:
-    if u.dtype == torch.float64:
-        return "sequential"
-    if u.is_cuda:
+def chosen_backend(device: torch.device) -> str:
+    """What "auto" takes for float32 on ``device``."""
+    if device.type == "cuda":
         for backend in ("mamba_ssm", "triton"):
-            if _agrees(backend, u.device):
+            if backend_agrees(backend, device):
                 return backend
     return "pooled"
 
 
 @functools.cache
-def _agrees(backend: str, device: torch.device) -> bool:
+def backend_agrees(backend: str, device: torch.device) -> bool:
     """Whether a GPU backend is there and, on that device, computes what the plain loop does, forward and backward."""
     try:
         found, expected = _trial(backend, device), _trial("sequential", device)
