@@ -3,72 +3,55 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import signal
-import subprocess  # nosec B404: the engine is a process of its own by design
-import threading
 from collections import deque
-from typing import IO, Any, Optional
+from typing import Any, Optional
 
 from qgis.core import QgsProcessingException, QgsProcessingFeedback
 
-from . import interpreter
+from . import interpreter, packages
+from .child import Child
 from .feedback import EventFeedback
+from .interpreter import Interpreter
 from .translation import language, tr
 
-POLITE_S, FIRM_S = 2.5, 1.0  # after "cancel", and after terminate(): together with kill() under 5 s
 _POLL_S = 0.1
 
 
-def run(verb: str, job: dict[str, Any], feedback: QgsProcessingFeedback) -> dict[str, Any]:
-    """Run ``verb`` with ``job`` in the engine and return its result event.
+def run(
+    verb: str, job: dict[str, Any], feedback: QgsProcessingFeedback, *, python: Optional[Interpreter] = None
+) -> dict[str, Any]:
+    """Run ``verb`` with ``job`` in the engine and return its result event. ``python`` runs it as it is, whatever it
+    lacks; by default it is :func:`interpreter.find`'s.
 
     Blocks, so it belongs into Processing's background thread. Raises QgsProcessingException with one
     sentence: the engine's own, or why it could not start, was canceled, or ended without a result.
     """
-    process = _start(verb)
-    log: deque[str] = deque(maxlen=40)
-    lines: queue.Queue[Optional[str]] = queue.Queue()
-    listeners = [
-        threading.Thread(target=_read, args=(process.stdout, lines.put), daemon=True),
-        threading.Thread(target=_read, args=(process.stderr, lambda line: line and log.append(line)), daemon=True),
-    ]
-    for listener in listeners:
-        listener.start()
+    python = python or interpreter.find()
     events = EventFeedback(feedback)
-    try:
-        _send(process, json.dumps(job))
-        _follow(process, lines, events, feedback)
-    finally:
-        _stop(process)
-        for listener, stream in zip(listeners, (process.stdout, process.stderr)):
-            listener.join(1.0)
-            if stream is not None and not listener.is_alive():
-                stream.close()
+    with packages.kept(python.packages):
+        child = _start(verb, python)
+        try:
+            child.send(json.dumps(job))
+            _follow(child, events, feedback)
+        finally:
+            child.stop()
+            child.close()
     if events.result is not None:
         return events.result
     if feedback.isCanceled():
         raise QgsProcessingException(tr("Canceled; no output was written."))
-    for line in log:
+    for line in child.log:
         feedback.pushConsoleInfo(line)
-    raise QgsProcessingException(_cause_of_death(process.returncode, log))
+    raise QgsProcessingException(_cause_of_death(child.code, child.log))
 
 
-def _start(verb: str) -> subprocess.Popen[bytes]:
-    python = interpreter.find()
+def _start(verb: str, python: Interpreter) -> Child:
+    environment = {**python.environment(), "BDGF_LANGUAGE": language()}
+    command = [python.path, "-m", "bdgf_core", verb, "--job", "-"]
     try:
-        return subprocess.Popen(  # nosec B603: a list of arguments, no shell
-            [python.path, "-m", "bdgf_core", verb, "--job", "-"],
-            env={**python.environment(), "BDGF_LANGUAGE": language()},
-            cwd=interpreter.engine_folder(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Ctrl+C in a terminal must reach QGIS alone, which then asks the engine to stop.
-            start_new_session=os.name != "nt",
-            creationflags=interpreter.NO_WINDOW | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
+        return Child(command, environment=environment, folder=interpreter.engine_folder())
     except OSError as error:
         raise QgsProcessingException(
             tr(
@@ -79,21 +62,16 @@ def _start(verb: str) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _follow(
-    process: subprocess.Popen[bytes],
-    lines: queue.Queue[Optional[str]],
-    events: EventFeedback,
-    feedback: QgsProcessingFeedback,
-) -> None:
+def _follow(child: Child, events: EventFeedback, feedback: QgsProcessingFeedback) -> None:
     """Until the engine has said its last line, which a canceled one does too unless it had to be ended."""
     stopped = False
     while True:
         events.heartbeat()
         if feedback.isCanceled() and not stopped:
-            _stop(process)
+            child.stop()
             stopped = True
         try:
-            line = lines.get(timeout=_POLL_S)
+            line = child.lines.get(timeout=_POLL_S)
         except queue.Empty:
             if stopped:
                 return
@@ -113,42 +91,6 @@ def _parse(line: str) -> Optional[dict[str, Any]]:
     except ValueError:
         return None
     return event if isinstance(event, dict) and "event" in event else None
-
-
-def _read(stream: Optional[IO[bytes]], take: Any) -> None:
-    """Hand each line to ``take``, and None at the end."""
-    if stream is not None:
-        for line in stream:
-            text = line.decode("utf-8", "replace").rstrip()
-            if text:
-                take(text)
-    take(None)
-
-
-def _send(process: subprocess.Popen[bytes], line: str) -> None:
-    if process.stdin is None:
-        return
-    try:
-        process.stdin.write(line.encode("utf-8") + b"\n")
-        process.stdin.flush()
-    except (OSError, ValueError):
-        return  # the engine is gone already; what it said before tells why
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask, then insist, then end it. Does little where the engine has ended by itself."""
-    _send(process, "cancel")
-    try:
-        if process.stdin is not None:
-            process.stdin.close()
-    except OSError:
-        pass  # nosec B110: a broken pipe here says only that the engine has ended
-    for patience, insist in ((POLITE_S, process.terminate), (FIRM_S, process.kill), (None, process.kill)):
-        try:
-            process.wait(patience)
-            return
-        except subprocess.TimeoutExpired:
-            insist()
 
 
 def _cause_of_death(code: int, log: deque[str]) -> str:

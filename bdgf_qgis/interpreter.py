@@ -12,11 +12,11 @@ from typing import Iterator, Optional
 
 from qgis.core import QgsApplication, QgsProcessingException
 
-from . import settings
+from . import packages, settings
+from .child import NO_WINDOW
 from .translation import tr
 
 REQUIRED = ("torch", "numpy", "osgeo", "safetensors", "einops")
-NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 _PROBE = (
     "import importlib.util as u, json, os, sys;"
@@ -24,13 +24,13 @@ _PROBE = (
     "'missing': [m for m in sys.argv[1:] if u.find_spec(m) is None]}))"
 )
 _FAILURE_LIFETIME_S = 5.0
-_answers: dict[str, tuple[float, Optional[Interpreter]]] = {}
+_answers: dict[tuple[str, Optional[str]], tuple[float, Optional[Interpreter]]] = {}
 
 
 @dataclass(frozen=True)
 class Interpreter:
     """A Python that answered: its ``path``, prefixes and version, and the required modules it lacks.
-    ``own`` says that it is QGIS's own Python."""
+    ``own`` says that it is QGIS's own Python, which finds modules in the folder ``packages`` too, if there is one."""
 
     path: str
     prefix: str
@@ -38,10 +38,11 @@ class Interpreter:
     version: tuple[int, int]
     missing: tuple[str, ...]
     own: bool
+    packages: Optional[str] = None
 
     def environment(self) -> dict[str, str]:
         """The environment for the engine: QGIS's, without what would mislead another process."""
-        return _environment(own=self.own, version=self.version)
+        return _environment(self.packages, own=self.own)
 
 
 def engine_folder() -> str:
@@ -56,18 +57,21 @@ def find() -> Interpreter:
 
     Raises QgsProcessingException with a sentence where there is none, or where it lacks packages.
     """
-    named = settings.interpreter() or os.environ.get("BDGF_PYTHON", "").strip()
-    interpreter = _ask(os.path.expanduser(named), own=False) if named else _own()
-    if interpreter is None and named:
+    interpreter = answering()
+    if interpreter.missing and interpreter.own:
         raise QgsProcessingException(
-            tr("The Python interpreter {path} does not start; {mend}.", path=named, mend=_name_another())
+            tr(
+                "The engine needs {modules}, which QGIS's own Python does not have: run the algorithm Install the "
+                "engine, or {mend}.",
+                modules=", ".join(interpreter.missing),
+                mend=_name_another(),
+            )
         )
-    if interpreter is None:
-        raise QgsProcessingException(tr("QGIS's own Python could not be found on disk; {mend}.", mend=_name_another()))
     if interpreter.missing:
         raise QgsProcessingException(
             tr(
-                "The engine needs {modules}, not found by {path}: install what is missing there, or {mend}.",
+                "The engine needs {modules}, not found by {path}: install what is missing there, or empty the setting "
+                "and run the algorithm Install the engine, or {mend}.",
                 modules=", ".join(interpreter.missing),
                 path=interpreter.path,
                 mend=_name_another(),
@@ -76,17 +80,30 @@ def find() -> Interpreter:
     return interpreter
 
 
-def _name_another() -> str:
-    return tr(
-        "name an interpreter that has {modules} in Settings ▸ Options ▸ Processing ▸ Providers ▸ BDGF "
-        "or in the environment variable BDGF_PYTHON",
-        modules=", ".join(REQUIRED),
-    )
+def named() -> str:
+    """The interpreter named in the settings, else in ``BDGF_PYTHON``; may be empty."""
+    return os.path.expanduser(settings.interpreter() or os.environ.get("BDGF_PYTHON", "").strip())
 
 
-def _own() -> Optional[Interpreter]:
+def answering() -> Interpreter:
+    """:func:`find` without asking for packages."""
+    path = named()
+    if not path:
+        return own()
+    interpreter = _ask(path, None, own=False)
+    if interpreter is None:
+        raise QgsProcessingException(
+            tr("The Python interpreter {path} does not start; {mend}.", path=path, mend=_name_another())
+        )
+    return interpreter
+
+
+def own(folder: Optional[str] = None) -> Interpreter:
+    """QGIS's own Python with the packages in use, or those in ``folder``. Raises QgsProcessingException where it is
+    not found on disk."""
+    folder = folder or packages.in_use()
     for path in _own_candidates():
-        interpreter = _ask(path, own=True)
+        interpreter = _ask(path, folder, own=True)
         # sys.executable may be QGIS itself, or a Python that merely comes first on PATH: only its prefix proves it.
         if (
             interpreter
@@ -94,7 +111,20 @@ def _own() -> Optional[Interpreter]:
             and _same(interpreter.base_prefix, sys.base_prefix)
         ):
             return interpreter
-    return None
+    raise QgsProcessingException(tr("QGIS's own Python could not be found on disk; {mend}.", mend=_name_another()))
+
+
+def forget() -> None:
+    """Ask every interpreter anew: packages have come or gone."""
+    _answers.clear()
+
+
+def _name_another() -> str:
+    return tr(
+        "name an interpreter that has {modules} in Settings ▸ Options ▸ Processing ▸ Providers ▸ BDGF "
+        "or in the environment variable BDGF_PYTHON",
+        modules=", ".join(REQUIRED),
+    )
 
 
 def _own_candidates() -> Iterator[str]:
@@ -114,23 +144,22 @@ def _own_candidates() -> Iterator[str]:
                 yield path
 
 
-def _ask(path: str, *, own: bool) -> Optional[Interpreter]:
+def _ask(path: str, folder: Optional[str], *, own: bool) -> Optional[Interpreter]:
     """Start ``path`` once and remember its answer; a bad answer is asked for again after some seconds."""
-    asked, answer = _answers.get(path, (0.0, None))
+    asked, answer = _answers.get((path, folder), (0.0, None))
     settled = answer is not None and not answer.missing
-    if path in _answers and (settled or time.monotonic() - asked < _FAILURE_LIFETIME_S):
+    if (path, folder) in _answers and (settled or time.monotonic() - asked < _FAILURE_LIFETIME_S):
         return answer
-    answer = _probe(path, own=own)
-    _answers[path] = (time.monotonic(), answer)
+    answer = _probe(path, folder, own=own)
+    _answers[path, folder] = (time.monotonic(), answer)
     return answer
 
 
-def _probe(path: str, *, own: bool) -> Optional[Interpreter]:
-    environment = _environment(own=own, version=sys.version_info[:2])
+def _probe(path: str, folder: Optional[str], *, own: bool) -> Optional[Interpreter]:
     try:
         done = subprocess.run(  # nosec B603: a list of arguments, no shell
             [path, "-c", _PROBE, *REQUIRED],
-            env=environment,
+            env=_environment(folder, own=own),
             cwd=engine_folder(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -142,18 +171,15 @@ def _probe(path: str, *, own: bool) -> Optional[Interpreter]:
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
     major, minor = answer["version"]
-    return Interpreter(path, answer["prefix"], answer["base"], (major, minor), tuple(answer["missing"]), own)
+    return Interpreter(path, answer["prefix"], answer["base"], (major, minor), tuple(answer["missing"]), own, folder)
 
 
-def _environment(*, own: bool, version: tuple[int, ...]) -> dict[str, str]:
+def _environment(folder: Optional[str], *, own: bool) -> dict[str, str]:
     misleading = ["PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "__PYVENV", "QT_", "QGIS"]
     if not own:  # another Python brings a GDAL of its own, which must not read QGIS's data files
         misleading += ["GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA"]
     environment = {k: v for k, v in os.environ.items() if not k.upper().startswith(tuple(misleading))}
-    paths = [engine_folder()]
-    packages = os.path.join(QgsApplication.qgisSettingsDirPath(), "bdgf", f"packages-{version[0]}.{version[1]}")
-    if own and os.path.isdir(packages):
-        paths.append(packages)
+    paths = [engine_folder(), *([folder] if folder else [])]
     environment.update(
         PYTHONPATH=os.pathsep.join(paths), PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8", PYTHONUTF8="1"
     )

@@ -10,6 +10,8 @@ from qgis.PyQt.QtGui import QIcon
 from . import settings
 from .algorithms.assess import AssessAlgorithm
 from .algorithms.classify import ClassifyAlgorithm
+from .algorithms.environment import EnvironmentAlgorithm
+from .algorithms.installengine import InstallEngineAlgorithm
 from .algorithms.modelinfo import ModelInfoAlgorithm
 from .algorithms.pretrain import PretrainAlgorithm
 from .algorithms.suggestsites import SuggestSitesAlgorithm
@@ -55,6 +57,8 @@ class BdgfProvider(QgsProcessingProvider):
             AssessAlgorithm,
             SuggestSitesAlgorithm,
             ModelInfoAlgorithm,
+            EnvironmentAlgorithm,
+            InstallEngineAlgorithm,
         ):
             self.addAlgorithm(algorithm())
 

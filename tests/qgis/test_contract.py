@@ -40,6 +40,8 @@ def test_the_engine_reads_every_job(engine, scene, run):
     jobs["trainingsummary"] = engine.job
     run("modelinfo", MODEL=pretrained, HTML=scene.path("info.html"))
     jobs["info"] = engine.job
+    run("environment", HTML=scene.path("environment.html"))
+    jobs["environment"] = engine.job
     done = subprocess.run(
         [sys.executable, "-c", READ],
         input=json.dumps(jobs),

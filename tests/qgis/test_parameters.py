@@ -36,6 +36,8 @@ DECLARED = {
         "REPORT JSON CSV CLASSES SMALLEST_CLASS LOWEST_SEPARABILITY",
     ),
     "modelinfo": ("MODEL HTML JSON", "HTML JSON"),
+    "environment": ("DEVICE HTML JSON", "HTML JSON READY PROBLEMS"),
+    "installengine": ("BUILD WHEELS", "FOLDER TORCH"),
 }
 
 
@@ -63,6 +65,7 @@ def test_algorithm_describes_itself(qgis_app, name):
     [
         ("pretrain", "SECOND_KIND", ["sar_linear", "sar_amplitude", "sar_db", "other"]),
         ("pretrain", "PRESET", ["quick", "standard", "paper"]),
+        ("installengine", "BUILD", ["auto", "cpu", "cuda"]),
         ("train", "VALIDATION", ["polygon", "random", "none"]),
     ],
 )

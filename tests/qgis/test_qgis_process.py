@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 ALGORITHMS = (
     "bdgf:assess",
     "bdgf:classify",
+    "bdgf:environment",
+    "bdgf:installengine",
     "bdgf:modelinfo",
     "bdgf:pretrain",
     "bdgf:suggestsites",

@@ -90,12 +90,37 @@ def work(verb: str, job: dict) -> None:
                     file.write("water")
         summary = {"classes": [{"pixels": 40}, {"pixels": 12}], "separability": [{"value": 1.5}], "advice": ["Draw."]}
         say("result", summary=summary, **{key: job[key] for key in ("report", "json", "csv")})
+    elif verb == "environment":
+        say("result", html=job.get("html"), json=job.get("json"), document=look(job))
     else:
         for key in ("html", "json"):
             if job[key]:
                 with open(job[key], "w") as file:
                     file.write("{}")
         say("result", html=job["html"], json=job["json"], summary={})
+
+
+def look(job: dict) -> dict:
+    """An environment report of a machine without a GPU; the packages are those that are really found."""
+    document = {"machine": {"system": "Linux", "release": "6", "architecture": "x86_64", "libc": "glibc 2.36"}}
+    document["machine"].update(driver=None, gpus=[], processors=2, memory_mb=8000)
+    document["python"] = {"version": f"3.{sys.version_info[1]}.0", "implementation": "CPython", "bits": 64}
+    document["packages"] = [{"name": "numpy", "version": "1.24.2", "folder": "", "failure": None}]
+    problems = list(job.get("problems") or [])
+    try:
+        import tinytorch
+
+        tinytorch.multiply()
+        document["packages"].append({"name": "torch", "version": tinytorch.VERSION, "folder": "", "failure": None})
+    except Exception as error:
+        problems.append(f"tinytorch: {error}")
+    document.update(ok=not problems, problems=problems, remarks=[], facts=dict(job.get("facts") or []))
+    document["self_test"] = [] if job.get("test") is False else [{"name": "tensors", "ok": True, "detail": "fine"}]
+    for key in ("html", "json"):
+        if job.get(key):
+            with open(job[key], "w") as file:
+                json.dump(document, file)
+    return document
 
 
 def wait_for_cancel() -> None:

@@ -1,0 +1,1 @@
+"""Putting the engine's packages into the user's profile. Nothing is ever written into QGIS's own Python."""
