@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Build dist/bdgf_qgis.zip for the QGIS plugin repository.
+# Build the zip for the QGIS plugin repository.
+#   bash scripts/package.sh [ZIP]      by default dist/bdgf_qgis.zip
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+target="${1:-$root/dist/bdgf_qgis.zip}"
 stage="$(mktemp -d)"
 trap 'rm -rf "$stage"' EXIT
 
 bash "$root/scripts/dev_plugin.sh" --copy "$stage" > /dev/null
 rm "$stage"/bdgf_qgis/i18n/*.py
 find "$stage" -name __pycache__ -type d -prune -exec rm -rf {} +
-mkdir -p "$root/dist"
-rm -f "$root/dist/bdgf_qgis.zip"
-python3 - "$stage" "$root/dist/bdgf_qgis.zip" <<'PYTHON'
+mkdir -p "$(dirname "$target")"
+rm -f "$target"
+python3 - "$stage" "$target" <<'PYTHON'
 import pathlib, sys, zipfile
 
 stage, target = map(pathlib.Path, sys.argv[1:])
@@ -20,4 +22,4 @@ with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
         archive.writestr(entry, path.read_bytes())
 PYTHON
-echo "$root/dist/bdgf_qgis.zip"
+echo "$target"
