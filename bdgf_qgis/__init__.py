@@ -12,4 +12,4 @@ def classFactory(iface: Any) -> Any:  # noqa: N802 (the name QGIS calls)
     """The plugin; ``iface`` is None under qgis_process."""
     from .plugin import BdgfPlugin
 
-    return BdgfPlugin()
+    return BdgfPlugin(iface)

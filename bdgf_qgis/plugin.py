@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 from qgis.core import QgsApplication
+from qgis.PyQt.QtGui import QIcon
 
-from .provider import BdgfProvider
+from .menu import Menu
+from .provider import ICON, BdgfProvider
 
 
 class BdgfPlugin:
-    def __init__(self) -> None:
+    def __init__(self, iface: Any = None) -> None:
+        self._iface = iface
         self._provider: Optional[BdgfProvider] = None
+        self._menu: Optional[Menu] = None
 
     def initProcessing(self) -> None:
         """Called by itself under qgis_process, where there is no window."""
@@ -20,8 +24,12 @@ class BdgfPlugin:
 
     def initGui(self) -> None:
         self.initProcessing()
+        self._menu = Menu(self._iface, QIcon(ICON))
 
     def unload(self) -> None:
+        if self._menu is not None:
+            self._menu.remove()
+            self._menu = None
         if self._provider is not None:
             QgsApplication.processingRegistry().removeProvider(self._provider)
             self._provider = None

@@ -6,12 +6,13 @@ import json
 import os
 import time
 import traceback
+from functools import partial
 
 import processing
 from qgis.core import QgsProject, QgsRectangle
 from qgis.PyQt.QtCore import QEventLoop, QPoint, Qt, QTimer
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QTextEdit
+from qgis.PyQt.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QTextEdit, QWidget
 from qgis.utils import iface
 
 GIVEN = json.loads(os.environ["BDGF_SESSION"])
@@ -42,7 +43,25 @@ def main() -> dict:
     seen["canceled"] = time.monotonic() - started
     dialog.close()
     seen["form"], seen["drawn"] = draw_a_polygon()
+    seen["menu"] = use_the_menu()
     return seen
+
+
+def use_the_menu() -> dict[str, list]:
+    """What each entry of Plugins ▸ BDGF opens: the titles of dialogs and the kinds of what is visible in them."""
+    (menu,) = (action.menu() for action in iface.pluginMenu().actions() if action.text() == "BDGF")
+    opened: dict[str, list] = {}
+
+    def close(name: str) -> None:
+        for dialog in (w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()):
+            visible = (w for w in dialog.findChildren(QWidget) if w.isVisible())
+            opened[name] = [dialog.windowTitle(), *sorted({type(w).__name__ for w in visible})]
+            dialog.reject()
+
+    for action in menu.actions():
+        QTimer.singleShot(2500, partial(close, action.text()))
+        action.trigger()  # modal: it returns when the dialog has been closed
+    return opened
 
 
 def draw_a_polygon() -> tuple[list, list]:

@@ -52,4 +52,8 @@ def test_run_cancel_and_draw(scene, tmp_path):
     assert list(seen["legends"].values()) == [[[3, "Open water", "#1122ee"], [9, "Wood", "#117733"]]], json.dumps(seen)
     assert seen["running"] and seen["canceled"] < 5, seen
     assert not os.path.exists(scene.path("p.bdgf"))
+    titles = {name: shown[0] for name, shown in seen["menu"].items()}
+    assert titles["Install the engine…"] == "Install the engine", titles
+    assert titles["Environment report…"] == "Environment report", titles
+    assert "ConfigOptionsPage" in seen["menu"]["Settings…"], seen["menu"]
     assert seen["form"] == ["Class"] and seen["drawn"] == ["Wood"], seen
