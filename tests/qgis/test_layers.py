@@ -18,7 +18,6 @@ from qgis.core import (
     QgsVectorLayer,
     QgsVectorLayerJoinInfo,
 )
-from qgis.PyQt.QtCore import QVariant
 from qgis.PyQt.QtGui import QColor
 
 
@@ -101,7 +100,9 @@ def test_joined_and_virtual_fields(layer, labels_of):
     join.setTargetFieldName("code")
     layer.addJoin(join)
     assert values(labels_of(layer, "groups_group")) == ["wet", "dry", "dry"]
-    layer.addExpressionField('upper("class")', QgsField("shout", QVariant.String))
+    shout = QgsField(layer.fields().field("class"))
+    shout.setName("shout")
+    layer.addExpressionField('upper("class")', shout)
     assert values(labels_of(layer, "shout")) == ["WATER", "WOOD", "WOOD"]
 
 
