@@ -31,6 +31,7 @@ VERBS = {
     "pretrain": "Learn the look of a scene from its rasters, without labels.",
     "train": "Train a land-cover classifier from a pretrained model and labelled polygons or points.",
     "classify": "Map a scene with a trained classifier.",
+    "landcover": "Pretrain, train and classify in one go: from rasters and polygons to a map.",
     "assess": "Hold a map against reference polygons, points or a reference raster.",
     "suggestsites": "Suggest where to draw next, from a map and the rasters beside it.",
     "info": "Tell what a model file holds.",

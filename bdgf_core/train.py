@@ -141,7 +141,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
             progress.warning(
                 f"{len(drawn) - len(there)} of {len(drawn)} labelled pixels have no data and are left out."
             )
-        labels = _take_labels(config, there, progress)
+        labels = take_labels(config, there, progress)
         samples, scale = gather_samples(
             pretrained.reader(stack, device), labels, components=preset.feature_components,
             memory_bytes=memory_bound(config.memory_mb),
@@ -215,7 +215,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     }  # fmt: skip
 
 
-def _take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labels:
+def take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labels:
     """The labelled pixels to train on, checked: enough classes, enough pixels a class, no more than can be used."""
     for warning in labels.warnings:
         progress.warning(warning)

@@ -1,0 +1,199 @@
+"""Land cover in one go: pretrain, train and classify, each as it is by itself, with the models kept beside the map."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Callable, Iterator, Optional, Sequence, TypeVar
+
+from .classify import ClassifyConfig, classify
+from .errors import InputError
+from .files import check_writable, claim, write_whole
+from .ledger import Ledger
+from .memory import peak_memory_mb
+from .pretrain import PretrainConfig, pretrain
+from .progress import Progress
+from .raster.labels import LabelSource, rasterize_labels
+from .raster.stack import RasterSource
+from .raster.writer import check_output
+from .sensors import open_stack
+from .train import TrainConfig, take_labels, train
+from .translation import tr
+from .unfinished import CHECKPOINT_S, fingerprint
+
+Result = dict[str, Any]
+Config = TypeVar("Config")
+
+# where pretraining and training end; a map of some hundred thousand pixels takes the rest
+_SHARES = {"quick": (0.35, 0.75), "standard": (0.6, 0.9), "paper": (0.5, 0.95)}
+
+
+@dataclass(frozen=True)
+class LandcoverConfig:
+    """What to map from what. ``pretrained`` is a model to go by in place of pretraining now. The other fields are those
+    of :class:`PretrainConfig`, :class:`TrainConfig` and :class:`ClassifyConfig`. With ``resume`` a step that an earlier
+    run has done from the same inputs is not done again."""
+
+    spectral: RasterSource
+    labels: LabelSource
+    output: str
+    second: Optional[RasterSource] = None
+    second_kind: str = "sar_linear"
+    pretrained: Optional[str] = None
+    preset: str = "quick"
+    seed: int = 0
+    device: str = "auto"
+    samples_per_class: int = 0
+    validation: str = "polygon"
+    confidence: Optional[str] = None
+    report: Optional[str] = None
+    looks: float = 1.0
+    steps: Optional[int] = None
+    epochs: Optional[int] = None
+    minimum_pixels: int = 10
+    unlabelled: bool = False
+    min_data: float = 0.5
+    memory_mb: Optional[int] = None
+    resume: bool = True
+    checkpoint_s: float = CHECKPOINT_S
+
+    def __post_init__(self) -> None:
+        outputs = [os.path.abspath(path) for path in (self.output, self.confidence, self.report) if path]
+        if len(set(outputs)) < len(outputs):
+            raise InputError(tr("Two outputs have the same name; give each its own."))
+        _steps(self)  # which refuse what is wrong with them
+
+
+def landcover(config: LandcoverConfig, progress: Progress) -> Result:
+    """Write the map, and the report on its accuracy if asked for. The models of both steps before stay in the folder
+    :func:`models_folder`."""
+    started = time.monotonic()
+    first, then, last = _steps(config)
+    sources = [source.path for source in (config.spectral, config.second) if source]
+    given = [config.labels.path, *([config.pretrained] if config.pretrained else [])]
+    drawn = _check(config, then, [*sources, *given], progress)
+    low, high = _SHARES[config.preset]
+    if config.pretrained is not None:
+        low, high = 0.0, (high - low) / (1.0 - low)
+    with _keeping(config, progress) as ledger:
+        if config.pretrained is None:
+            job = fingerprint(first, *sources)
+            _step(1, pretrain, first, job=job, ledger=ledger, progress=progress.part(0.0, low))
+        job = fingerprint(then, then.pretrained, *sources, content=drawn)
+        trained = _step(2, train, then, job=job, ledger=ledger, progress=progress.part(low, high))
+        progress.message(tr("Step {number} of 3: {step}.", number=3, step="classify"))
+        mapped = classify(last, _timed_anew(progress.part(high, 1.0)))
+        if config.report is not None:
+            write_whole(config.report, Path(str(then.report)).read_bytes())
+    return {
+        **{name: trained[name] for name in ("overall_accuracy", "average_accuracy", "kappa")},
+        **{name: mapped[name] for name in ("output", "confidence", "pixels", "classes", "device")},
+        "report": config.report, "pretrained": then.pretrained, "classifier": then.output,
+        "seconds": round(time.monotonic() - started, 1), "peak_memory_mb": peak_memory_mb(),
+    }  # fmt: skip
+
+
+def models_folder(output: Path | str) -> Path:
+    """Where the models of the map ``output`` are kept: beside it, and by its name."""
+    return Path(os.path.abspath(output) + ".models")
+
+
+def _steps(config: LandcoverConfig) -> tuple[PretrainConfig, TrainConfig, ClassifyConfig]:
+    folder = models_folder(config.output)
+    pretrained = config.pretrained or str(folder / "pretrained.bdgf")
+    classifier, report = str(folder / "classifier.bdgf"), str(folder / "report.html")
+    # A model knows its bands by itself.
+    rasters = {
+        "spectral": RasterSource(config.spectral.path),
+        "second": config.second and RasterSource(config.second.path),
+    }
+    return (
+        _pick(PretrainConfig, config, output=pretrained),
+        _pick(TrainConfig, config, **rasters, pretrained=pretrained, output=classifier, report=report),
+        _pick(ClassifyConfig, config, **rasters, classifier=classifier),
+    )
+
+
+def _pick(step: type[Config], config: LandcoverConfig, **given: Any) -> Config:
+    """The config of a step: what is ``given``, else what ``config`` has under the same names."""
+    names = [field.name for field in fields(step) if hasattr(config, field.name)]  # type: ignore[arg-type]
+    return step(**{**{name: getattr(config, name) for name in names}, **given})
+
+
+def _check(
+    config: LandcoverConfig, training: TrainConfig, inputs: Sequence[Path | str], progress: Progress
+) -> list[bytes]:
+    """What is drawn, as bytes. Refuses before any long work what the last steps would refuse."""
+    for path in filter(None, (config.output, config.confidence)):
+        check_output(path, inputs=inputs)
+    if config.report is not None:
+        check_writable(config.report, inputs=inputs)
+    quietly = progress.silent()
+    with open_stack(config.spectral, config.second, quietly, second_kind=config.second_kind) as stack:
+        labels = take_labels(training, rasterize_labels(config.labels, stack.grid), quietly)
+    arrays = (labels.rows, labels.cols, labels.classes, labels.groups)
+    return [*(array.tobytes() for array in arrays), repr(labels.legend).encode()]
+
+
+@contextmanager
+def _keeping(config: LandcoverConfig, progress: Progress) -> Iterator[Ledger]:
+    """The folder of the models is this job's alone; one that holds nothing in the end is removed."""
+    folder = models_folder(config.output)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            tr("{path} cannot be written ({reason}); please choose another place.", path=folder, reason=error.strerror)
+        ) from None
+    path = folder / "steps.json"
+    try:
+        with claim(path, config.report):
+            yield Ledger(path, trusted=config.resume)
+        progress.message(
+            tr(
+                "The models are kept in {folder}; the next run to this map does again only what has changed.",
+                folder=folder,
+            )
+        )
+    finally:
+        try:
+            folder.rmdir()
+        except OSError:
+            pass  # what was reached is there
+
+
+def _step(
+    number: int,
+    verb: Callable[[Any, Progress], Result],
+    config: PretrainConfig | TrainConfig,
+    *,
+    job: str,
+    ledger: Ledger,
+    progress: Progress,
+) -> Result:
+    """The step's result: now, or as the ledger has it from an earlier run."""
+    name = verb.__name__
+    result = ledger.result(name, job)
+    if result is not None:
+        progress.message(
+            tr(
+                "Step {number} of 3, {step}, was done by an earlier run: {path} is taken as it is.",
+                number=number,
+                step=name,
+                path=config.output,
+            )
+        )
+        progress.skip_to(1.0)
+        return result
+    progress.message(tr("Step {number} of 3: {step}.", number=number, step=name))
+    result = verb(config, _timed_anew(progress))
+    ledger.note(name, job, result, made=filter(None, (result["output"], result.get("report"))))
+    return result
+
+
+def _timed_anew(progress: Progress) -> Progress:
+    progress.skip_to(0.0)
+    return progress

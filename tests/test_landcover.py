@@ -1,0 +1,206 @@
+"""All in one go: the map of the three steps by hand, and a rerun that does again only what has changed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_verbs import Chain, Events, chain_of, run, run_chain
+from tiny_scene import TinyScene, read
+
+import bdgf_core.landcover
+import bdgf_core.pretrain
+import bdgf_core.train
+from bdgf_core.errors import BdgfError, Canceled, InputError, ModelFileError
+from bdgf_core.files import claim
+from bdgf_core.landcover import LandcoverConfig, landcover, models_folder
+
+_NUMBERS = itertools.count()
+_MAPPED = {"confidence": None, "pixels": 1, "classes": [], "device": "cpu"}
+_FIGURES = ("overall_accuracy", "average_accuracy", "kappa")
+STEPS = ["pretrain", "train", "classify"]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory):
+    """Of few and small steps: what they learn is not looked at."""
+    first, then = bdgf_core.pretrain.PRESETS["quick"], bdgf_core.train.PRESETS["quick"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bdgf_core.pretrain, "_RECALIBRATION_BATCHES", 1)
+        patch.setitem(bdgf_core.pretrain.PRESETS, "quick", replace(first, side=8, batch=2))
+        patch.setitem(
+            bdgf_core.train.PRESETS,
+            "quick",
+            replace(then, fit=replace(then.fit, statistics_steps=2, batch=8), folds=2),
+        )
+        chain = chain_of(TinyScene(tmp_path_factory.mktemp("land cover")), "hand")
+        chain.pretrain, chain.train = replace(chain.pretrain, steps=1), replace(chain.train, samples_per_class=10)
+        yield run_chain(chain)
+
+
+def config_of(chain: Chain) -> LandcoverConfig:
+    """What the chain does by hand, with outputs of its own."""
+    scene, name = chain.scene, f"go{next(_NUMBERS)}"
+    return LandcoverConfig(
+        chain.pretrain.spectral, chain.train.labels, scene.path(f"{name}.tif"), second=chain.pretrain.second,
+        second_kind="sar_db", device="cpu", samples_per_class=10, steps=1, epochs=1, memory_mb=256,
+        confidence=scene.path(f"{name}_confidence.tif"), report=scene.path(f"{name}.html"),
+    )  # fmt: skip
+
+
+def same_map(chain: Chain, config: LandcoverConfig) -> bool:
+    return all(
+        np.array_equal(read(getattr(chain.classify, name)), read(getattr(config, name)))
+        for name in ("output", "confidence")
+    )
+
+
+def steps_done(events: Events) -> list[str]:
+    """The steps that were worked on, and not taken from an earlier run."""
+    told = [text for text in events.texts("message") if text.startswith("Step") and "earlier run" not in text]
+    return [text.split(": ")[1].rstrip(".") for text in told]
+
+
+@pytest.fixture(scope="module")
+def mapped(chain: Chain):
+    config, events = config_of(chain), Events()
+    return config, run(landcover, config, events), events
+
+
+def test_the_map_of_the_three_steps(chain, mapped):
+    config, result, events = mapped
+    assert same_map(chain, config)
+    assert all(result[name] == chain.results["train"][name] for name in _FIGURES)
+    assert steps_done(events) == STEPS
+    assert "Land-cover classifier" in Path(config.report).read_text("utf-8")
+    assert {result["pretrained"], result["classifier"]} <= {str(p) for p in models_folder(config.output).iterdir()}
+
+
+def test_progress_goes_from_the_beginning_to_the_end(mapped):
+    fractions = [event["fraction"] for event in mapped[2].seen if event["event"] == "progress"]
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0 and fractions[0] < 0.1
+
+
+def test_after_a_cancel_it_goes_on(chain, mapped):
+    config = replace(config_of(chain), checkpoint_s=0.0)
+    with pytest.raises(Canceled):
+        run(landcover, config, Events(round(0.8 * mapped[2].asked)))
+    assert not any(Path(path).exists() for path in (config.output, config.confidence, config.report))
+    again = Events()
+    run(landcover, config, again)
+    assert "pretrain" not in steps_done(again) and same_map(chain, config)
+
+
+def test_a_pretrained_model_spares_the_first_step(chain):
+    config, events = replace(config_of(chain), pretrained=chain.pretrain.output), Events()
+    assert run(landcover, config, events)["pretrained"] == chain.pretrain.output
+    assert steps_done(events) == ["train", "classify"] and same_map(chain, config)
+    shutil.rmtree(models_folder(config.output))
+    with pytest.raises(ModelFileError, match="made with a second raster"):
+        run(landcover, replace(config, second=None))
+    assert not models_folder(config.output).exists()  # where nothing was reached
+
+
+@pytest.fixture
+def steps(chain, monkeypatch):
+    """Steps that take no time; those that were done, and ``fail`` for the one that a cancel comes in."""
+    done: list[str] = []
+    fail: list[str] = []
+
+    def stand_in(name: str):
+        def step(config, progress):
+            if name in fail:
+                raise Canceled
+            done.append(name)
+            Path(config.output).write_text(str(config))
+            if getattr(config, "report", None):
+                Path(config.report).write_text(str(config))
+            progress.update(1.0)
+            figures = dict.fromkeys(_FIGURES, 0.5)
+            return {"output": config.output, "report": getattr(config, "report", None), **figures, **_MAPPED}
+
+        step.__name__ = name
+        return step
+
+    for name in STEPS:
+        monkeypatch.setattr(bdgf_core.landcover, name, stand_in(name))
+    return done, fail
+
+
+def test_a_rerun_does_what_has_changed(chain, steps):
+    done, _ = steps
+    config = config_of(chain)
+    folder = models_folder(config.output)
+
+    def rerun(**changes) -> list[str]:
+        done.clear()
+        run(landcover, replace(config, **changes))
+        return list(done)
+
+    assert rerun() == STEPS
+    assert rerun(min_data=0.9, device="auto") == ["classify"]
+    assert rerun(report=chain.scene.path("another.html")) == ["classify"]
+    assert rerun(labels=chain.scene.write_labels("fewer.gpkg", range(2))) == ["train", "classify"]
+    assert rerun() == ["train", "classify"] and rerun() == ["classify"]
+    assert rerun(seed=1) == STEPS and rerun() == STEPS
+    assert rerun(resume=False) == STEPS
+    (folder / "classifier.bdgf").write_bytes(b"broken")
+    assert rerun() == ["train", "classify"]
+    (folder / "report.html").unlink()
+    assert rerun() == ["train", "classify"]
+    (folder / "pretrained.bdgf").unlink()
+    assert rerun() == STEPS
+    for nonsense in ("[", "[]", "\0", json.dumps({"pretrain": {"job": 3}, "train": []})):
+        (folder / "steps.json").write_text(nonsense)
+        assert rerun() == STEPS
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_cancel_in_any_step_leaves_no_output(chain, steps, step):
+    done, fail = steps
+    config = config_of(chain)
+    fail.append(step)
+    with pytest.raises(Canceled):
+        run(landcover, config)
+    assert not any(Path(path).exists() for path in (config.output, config.report))
+    assert models_folder(config.output).exists() == (step != "pretrain")
+    fail.clear()
+    run(landcover, config)
+    assert done == STEPS
+
+
+def test_what_a_later_step_would_refuse_is_refused_at_once(chain, steps):
+    scene, config = chain.scene, config_of(chain)
+    wrong = {
+        "one class only": {"labels": scene.write_labels("one.gpkg", range(1))},
+        "Too few labelled pixels": {"minimum_pixels": 1000},
+        "no field": {"labels": replace(config.labels, field="kind")},
+        "does not exist": {"report": scene.path("nowhere/report.html")},
+        "ends in .tif": {"output": scene.path("map.png")},
+        "is one of the inputs": {"output": scene.path("spectral.tif")},
+    }
+    known = {path.name for path in scene.folder.iterdir()}
+    for sentence, change in wrong.items():
+        with pytest.raises(BdgfError, match=sentence):
+            run(landcover, replace(config, **change))
+    assert not steps[0] and not scene.leftovers(known)
+
+
+def test_a_config_is_refused_by_the_step_that_it_is_for(chain):
+    config = config_of(chain)
+    for change in ({"preset": "slow"}, {"validation": "hope"}, {"min_data": 2.0}, {"report": config.output}):
+        with pytest.raises(InputError):
+            replace(config, **change)
+
+
+def test_two_runs_to_one_map(chain, steps):
+    config = config_of(chain)
+    run(landcover, config)
+    with claim(models_folder(config.output) / "steps.json"), pytest.raises(InputError, match="Another job"):
+        run(landcover, config)
+    assert steps[0] == STEPS
