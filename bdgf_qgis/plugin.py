@@ -21,6 +21,7 @@ class BdgfPlugin:
         """Called by itself under qgis_process, where there is no window."""
         self._provider = BdgfProvider()
         QgsApplication.processingRegistry().addProvider(self._provider)
+        self._provider.refreshAlgorithms()  # now with the chains, whose steps the registry has to know
 
     def initGui(self) -> None:
         self.initProcessing()

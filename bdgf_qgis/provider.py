@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 
-from qgis.core import QgsProcessingProvider
+from qgis.core import QgsApplication, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
-from . import settings
+from . import designer, settings
 from .algorithms.assess import AssessAlgorithm
 from .algorithms.classify import ClassifyAlgorithm
 from .algorithms.environment import EnvironmentAlgorithm
 from .algorithms.installengine import InstallEngineAlgorithm
+from .algorithms.landcover import LandCoverAlgorithm
 from .algorithms.modelinfo import ModelInfoAlgorithm
 from .algorithms.pretrain import PretrainAlgorithm
 from .algorithms.suggestsites import SuggestSitesAlgorithm
 from .algorithms.train import TrainAlgorithm
 from .algorithms.traininglayer import TrainingLayerAlgorithm
 from .algorithms.trainingsummary import TrainingSummaryAlgorithm
+from .chains import CHAINS
 from .translation import tr
 
 ICON = os.path.join(os.path.dirname(__file__), "icon.svg")
@@ -41,16 +43,19 @@ class BdgfProvider(QgsProcessingProvider):
 
     def load(self) -> bool:
         settings.register(self.name(), self.icon())
+        designer.register()
         self.refreshAlgorithms()
         return True
 
     def unload(self) -> None:
+        designer.unregister()
         settings.unregister()
 
     def loadAlgorithms(self) -> None:
         for algorithm in (
             TrainingLayerAlgorithm,
             TrainingSummaryAlgorithm,
+            LandCoverAlgorithm,
             PretrainAlgorithm,
             TrainAlgorithm,
             ClassifyAlgorithm,
@@ -61,6 +66,10 @@ class BdgfProvider(QgsProcessingProvider):
             InstallEngineAlgorithm,
         ):
             self.addAlgorithm(algorithm())
+        if QgsApplication.processingRegistry().providerById(self.id()):  # which models ask for their steps
+            for chain in (kind() for kind in CHAINS):
+                if chain.complete():
+                    self.addAlgorithm(chain)
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         return ["tif", "tiff"]

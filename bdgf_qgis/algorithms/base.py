@@ -145,6 +145,12 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
                 )
             )
 
+    def refuse_labels(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        """Of what SPECTRAL, LABELS and CLASS_FIELD name."""
+        raster = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
+        labels = self.parameterAsSource(parameters, "LABELS", context)
+        layers.refuse_labels(labels, self.parameterAsString(parameters, "CLASS_FIELD", context), raster, context)
+
     def _refuse_bands(
         self, parameters: Parameters, name: str, layer: QgsRasterLayer, context: QgsProcessingContext
     ) -> None:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qgis.core import (
     QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
     QgsProcessingParameterFile,
     QgsProcessingParameterRasterDestination,
 )
 
-from bdgf_qgis.styling import FileStyle
 from bdgf_qgis.translation import tr
 
-from . import base
-from .parameters import MODEL_FILTER, advanced, decimal, device, memory, resume, second, spectral
-
-RASTERS = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD", "PROBABILITIES", "QUALITY")
+from . import base, mapping
+from .parameters import MODEL_FILTER, device, memory, min_data, resume, second, spectral
 
 
-class ClassifyAlgorithm(base.BdgfAlgorithm):
+class ClassifyAlgorithm(mapping.MappingAlgorithm):
     verb = "classify"
+    rasters = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD", "PROBABILITIES", "QUALITY")
 
     def displayName(self) -> str:
         return tr("3. Classify into a map")
@@ -54,7 +48,7 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             spectral(),
             second(),
             device(),
-            advanced(decimal("MIN_DATA", tr("Least share of bands with data"), 0.5, minimum=0.0, maximum=1.0)),
+            min_data(),
             memory(),
             resume(),
             QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
@@ -75,14 +69,7 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         self.refuse_model(self.parameterAsFile(parameters, "CLASSIFIER", context), "classifier", parameters)
         self.refuse_rasters(parameters, context)
-        inputs = [self.raster(parameters, name, context) for name in ("SPECTRAL", "SECOND")]
-        outputs = [self.optional_file(parameters, name, context) for name in RASTERS]
-        for path in filter(None, outputs):
-            if not path.lower().endswith((".tif", ".tiff")):
-                raise QgsProcessingException(
-                    tr("The output {path} is no GeoTIFF; choose a file name that ends in .tif.", path=path)
-                )
-        self.refuse_overwriting(outputs, [source["path"] for source in inputs if source])
+        self.refuse_maps(parameters, context)
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
         return {
@@ -94,18 +81,3 @@ class ClassifyAlgorithm(base.BdgfAlgorithm):
             "memory_mb": self.memory_mb(parameters, context),
             "resume": self.parameterAsBool(parameters, "RESUME", context),
         }
-
-    def rasters_out(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        self._destinations = {name: self.parameterAsOutputLayer(parameters, name, context) or None for name in RASTERS}
-        return {name.lower(): path for name, path in self._destinations.items()}
-
-    def outputs(self, result: base.Parameters) -> base.Parameters:
-        self._classes = result.get("classes") or []
-        return {name: path for name, path in self._destinations.items() if path}
-
-    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        for name, path in self._destinations.items():
-            if path and context.willLoadLayerOnCompletion(path):
-                style = FileStyle(self._classes if name == "OUTPUT" else ())
-                context.layerToLoadOnCompletionDetails(path).setPostProcessor(style)
-        return {}

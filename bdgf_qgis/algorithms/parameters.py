@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, Optional, Sequence
 
 from qgis.core import (
+    QgsProcessing,
     QgsProcessingOutputNumber,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
@@ -18,6 +22,8 @@ from qgis.core import (
 from bdgf_qgis import settings
 from bdgf_qgis.translation import tr
 
+SECOND_KINDS = ("sar_linear", "sar_amplitude", "sar_db", "other")
+VALIDATIONS = ("polygon", "random", "none")
 PRESETS = ("quick", "standard", "paper")
 MODEL_FILTER = "BDGF model (*.bdgf)"
 
@@ -30,6 +36,11 @@ def second() -> QgsProcessingParameterRasterLayer:
     return QgsProcessingParameterRasterLayer("SECOND", tr("Second raster (SAR, LiDAR, thermal …)"), optional=True)
 
 
+def second_kind() -> QgsProcessingParameterEnum:
+    description = tr("Values of the second raster (sar_db: decibels; other: no SAR)")
+    return choice("SECOND_KIND", description, SECOND_KINDS, "sar_db")
+
+
 def bands(raster: str, description: str) -> QgsProcessingParameterBand:
     return QgsProcessingParameterBand(
         f"{raster}_BANDS", description, parentLayerParameterName=raster, optional=True, allowMultiple=True
@@ -39,6 +50,54 @@ def bands(raster: str, description: str) -> QgsProcessingParameterBand:
 def choice(name: str, description: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
     """Values are words, in scripts as in models, and never depend on their order."""
     return QgsProcessingParameterEnum(name, description, list(options), defaultValue=default, usesStaticStrings=True)
+
+
+def labels() -> QgsProcessingParameterFeatureSource:
+    geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
+    return QgsProcessingParameterFeatureSource("LABELS", tr("Training layer (polygons or points)"), geometries)
+
+
+def class_field(layer: str) -> QgsProcessingParameterField:
+    return QgsProcessingParameterField("CLASS_FIELD", tr("Class field"), parentLayerParameterName=layer)
+
+
+def samples_per_class() -> QgsProcessingParameterNumber:
+    return integer("SAMPLES_PER_CLASS", tr("Training pixels for each class (0: all)"), 0)
+
+
+def validation() -> QgsProcessingParameterEnum:
+    return choice("VALIDATION", tr("Validation (polygon: whole polygons are kept apart)"), VALIDATIONS, "polygon")
+
+
+def looks() -> QgsProcessingParameterNumber:
+    return advanced(decimal("LOOKS", tr("Number of looks of the SAR raster"), 1.0, minimum=0.1, maximum=1000.0))
+
+
+def steps() -> QgsProcessingParameterNumber:
+    return advanced(integer("STEPS", tr("Training steps (empty: as the preset says)"), None, minimum=1))
+
+
+def epochs() -> QgsProcessingParameterNumber:
+    return advanced(integer("EPOCHS", tr("Epochs (empty: as the preset says)"), None, minimum=1))
+
+
+def minimum_pixels() -> QgsProcessingParameterNumber:
+    return advanced(integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1))
+
+
+def unlabelled() -> QgsProcessingParameterBoolean:
+    description = tr("Learn from unlabelled pixels too (many classes, few places)")
+    return advanced(QgsProcessingParameterBoolean("UNLABELLED", description, False))
+
+
+def min_data() -> QgsProcessingParameterNumber:
+    return advanced(decimal("MIN_DATA", tr("Least share of bands with data"), 0.5, minimum=0.0, maximum=1.0))
+
+
+def report() -> QgsProcessingParameterFileDestination:
+    return QgsProcessingParameterFileDestination(
+        "REPORT", tr("Accuracy report"), "HTML (*.html)", optional=True, createByDefault=True
+    )
 
 
 def preset() -> QgsProcessingParameterEnum:

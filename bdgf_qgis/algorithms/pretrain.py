@@ -9,21 +9,18 @@ from bdgf_qgis.translation import tr
 from . import base
 from .parameters import (
     MODEL_FILTER,
-    advanced,
     bands,
-    choice,
-    decimal,
     device,
-    integer,
+    looks,
     memory,
     preset,
     resume,
     second,
+    second_kind,
     seed,
     spectral,
+    steps,
 )
-
-SECOND_KINDS = ("sar_linear", "sar_amplitude", "sar_db", "other")
 
 
 class PretrainAlgorithm(base.BdgfAlgorithm):
@@ -61,17 +58,12 @@ class PretrainAlgorithm(base.BdgfAlgorithm):
             bands("SPECTRAL", tr("Bands of the spectral raster (none chosen: all)")),
             second(),
             bands("SECOND", tr("Bands of the second raster (none chosen: all)")),
-            choice(
-                "SECOND_KIND",
-                tr("Values of the second raster (sar_db: decibels; other: no SAR)"),
-                SECOND_KINDS,
-                "sar_db",
-            ),
+            second_kind(),
             preset(),
             seed(),
             device(),
-            advanced(decimal("LOOKS", tr("Number of looks of the SAR raster"), 1.0, minimum=0.1, maximum=1000.0)),
-            advanced(integer("STEPS", tr("Training steps (empty: as the preset says)"), None, minimum=1)),
+            looks(),
+            steps(),
             memory(),
             resume(),
             QgsProcessingParameterFileDestination("OUTPUT", tr("Pretrained model"), MODEL_FILTER),

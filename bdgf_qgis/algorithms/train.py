@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import (
-    QgsProcessing,
-    QgsProcessingContext,
-    QgsProcessingParameterBoolean,
-    QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterField,
-    QgsProcessingParameterFile,
-    QgsProcessingParameterFileDestination,
-)
+from qgis.core import QgsProcessingContext, QgsProcessingParameterFile, QgsProcessingParameterFileDestination
 
 from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
@@ -19,19 +11,22 @@ from . import base
 from .parameters import (
     MODEL_FILTER,
     accuracies,
-    advanced,
-    choice,
+    class_field,
     device,
-    integer,
+    epochs,
+    labels,
     memory,
+    minimum_pixels,
     preset,
+    report,
     resume,
+    samples_per_class,
     second,
     seed,
     spectral,
+    unlabelled,
+    validation,
 )
-
-VALIDATIONS = ("polygon", "random", "none")
 
 
 class TrainAlgorithm(base.BdgfAlgorithm):
@@ -65,31 +60,24 @@ class TrainAlgorithm(base.BdgfAlgorithm):
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
-        geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
         for parameter in (
             QgsProcessingParameterFile("PRETRAINED", tr("Pretrained model"), fileFilter=MODEL_FILTER),
             spectral(),
             second(),
-            QgsProcessingParameterFeatureSource("LABELS", tr("Training layer (polygons or points)"), geometries),
-            QgsProcessingParameterField("CLASS_FIELD", tr("Class field"), parentLayerParameterName="LABELS"),
-            integer("SAMPLES_PER_CLASS", tr("Training pixels for each class (0: all)"), 0),
-            choice("VALIDATION", tr("Validation (polygon: whole polygons are kept apart)"), VALIDATIONS, "polygon"),
+            labels(),
+            class_field("LABELS"),
+            samples_per_class(),
+            validation(),
             preset(),
             seed(),
             device(),
-            advanced(integer("EPOCHS", tr("Epochs (empty: as the preset says)"), None, minimum=1)),
-            advanced(integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1)),
-            advanced(
-                QgsProcessingParameterBoolean(
-                    "UNLABELLED", tr("Learn from unlabelled pixels too (many classes, few places)"), False
-                )
-            ),
+            epochs(),
+            minimum_pixels(),
+            unlabelled(),
             memory(),
             resume(),
             QgsProcessingParameterFileDestination("OUTPUT", tr("Classifier"), MODEL_FILTER),
-            QgsProcessingParameterFileDestination(
-                "REPORT", tr("Accuracy report"), "HTML (*.html)", optional=True, createByDefault=True
-            ),
+            report(),
         ):
             self.addParameter(parameter)
         for output in accuracies():
@@ -99,9 +87,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
         pretrained = self.parameterAsFile(parameters, "PRETRAINED", context)
         self.refuse_model(pretrained, "pretrained", parameters)
         self.refuse_rasters(parameters, context)
-        spectral = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
-        labels = self.parameterAsSource(parameters, "LABELS", context)
-        layers.refuse_labels(labels, self.parameterAsString(parameters, "CLASS_FIELD", context), spectral, context)
+        self.refuse_labels(parameters, context)
         outputs = [self.optional_file(parameters, name, context) for name in ("OUTPUT", "REPORT")]
         self.refuse_overwriting(outputs, [pretrained])
 

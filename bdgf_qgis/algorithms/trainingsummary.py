@@ -70,9 +70,7 @@ class TrainingSummaryAlgorithm(base.BdgfAlgorithm):
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         self.refuse_rasters(parameters, context)
-        raster = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
-        labels = self.parameterAsSource(parameters, "LABELS", context)
-        layers.refuse_labels(labels, self.parameterAsString(parameters, "CLASS_FIELD", context), raster, context)
+        self.refuse_labels(parameters, context)
         self.refuse_overwriting([self.optional_file(parameters, name, context) for name in FILES], [])
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:

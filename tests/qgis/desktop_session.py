@@ -9,7 +9,8 @@ import traceback
 from functools import partial
 
 import processing
-from qgis.core import QgsProject, QgsRectangle
+from qgis.core import QgsApplication, QgsProject, QgsRectangle
+from qgis.gui import QgsModelDesignerDialog
 from qgis.PyQt.QtCore import QEventLoop, QPoint, Qt, QTimer
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QTextEdit, QWidget
@@ -42,6 +43,7 @@ def main() -> dict:
     until(lambda: not alive(engine) and dialog.runButton().isEnabled(), 8)
     seen["canceled"] = time.monotonic() - started
     dialog.close()
+    seen["designer"] = open_a_chain()
     seen["form"], seen["drawn"] = draw_a_polygon()
     seen["menu"] = use_the_menu()
     return seen
@@ -62,6 +64,24 @@ def use_the_menu() -> dict[str, list]:
         QTimer.singleShot(2500, partial(close, action.text()))
         action.trigger()  # modal: it returns when the dialog has been closed
     return opened
+
+
+def open_a_chain() -> list:
+    """The steps that the Model Designer shows of a chain, by the Toolbox's context menu."""
+    from processing.gui.ProviderActions import ProviderContextMenuActions
+
+    chain = QgsApplication.processingRegistry().algorithmById("bdgf:chainmap")
+    for action in ProviderContextMenuActions.actions:
+        action.setData(chain, None)
+    (action,) = (a for a in ProviderContextMenuActions.actions if "Designer" in (a.name or "") and a.isEnabled())
+    action.execute()
+    wait(1500)
+    (designer,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, QgsModelDesignerDialog) and w.isVisible())
+    steps = sorted(designer.model().childAlgorithms())
+    if "BDGF_SCREENSHOTS" in os.environ:
+        designer.grab().save(os.path.join(os.environ["BDGF_SCREENSHOTS"], "designer.png"))
+    designer.close()
+    return steps
 
 
 def draw_a_polygon() -> tuple[list, list]:

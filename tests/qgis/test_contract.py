@@ -30,6 +30,11 @@ def test_the_engine_reads_every_job(engine, scene, run):
     jobs["train"] = engine.job
     run("classify", CLASSIFIER=trained["OUTPUT"], **rasters, OUTPUT=scene.path("map.tif"))
     jobs["classify"] = engine.job
+    mapped = run(
+        "landcover", **rasters, **labels, PRETRAINED=pretrained, SECOND_BANDS=[2], OUTPUT=scene.path("all.tif")
+    )
+    jobs["landcover"] = engine.job
+    assert mapped["KAPPA"] == 0.25 and mapped["CLASSIFIER"].endswith("classifier.bdgf")
     reference = dict(REFERENCE=scene.polygons, CLASS_FIELD="class", PAIRS=["wood", "9"])
     run("assess", MAP=scene.raster("lone.tif", bands=1), **reference, CSV=scene.path("t.csv"))
     jobs["assess"] = engine.job

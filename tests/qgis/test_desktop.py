@@ -56,4 +56,5 @@ def test_run_cancel_and_draw(scene, tmp_path):
     assert titles["Install the engine…"] == "Install the engine", titles
     assert titles["Environment report…"] == "Environment report", titles
     assert "ConfigOptionsPage" in seen["menu"]["Settings…"], seen["menu"]
+    assert seen["designer"] == ["classify", "pretrain", "train"]
     assert seen["form"] == ["Class"] and seen["drawn"] == ["Wood"], seen

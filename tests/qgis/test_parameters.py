@@ -22,6 +22,12 @@ DECLARED = {
         "PROBABILITIES QUALITY",
         "OUTPUT CONFIDENCE ENTROPY DISAGREEMENT OOD PROBABILITIES QUALITY",
     ),
+    "landcover": (
+        "SPECTRAL SECOND SECOND_KIND LABELS CLASS_FIELD PRESET DEVICE SPECTRAL_BANDS* SECOND_BANDS* PRETRAINED* "
+        "VALIDATION* SAMPLES_PER_CLASS* SEED* LOOKS* STEPS* EPOCHS* MINIMUM_PIXELS* UNLABELLED* MIN_DATA* MEMORY* "
+        "RESUME* OUTPUT CONFIDENCE REPORT",
+        "OUTPUT CONFIDENCE REPORT PRETRAINED_MODEL CLASSIFIER OVERALL_ACCURACY AVERAGE_ACCURACY KAPPA",
+    ),
     "assess": (
         "MAP REFERENCE CLASS_FIELD PAIRS* SEED* REPORT CSV JSON",
         "REPORT CSV JSON OVERALL_ACCURACY AVERAGE_ACCURACY KAPPA",
@@ -104,6 +110,24 @@ def test_labels_far_away_are_refused(check, scene):
     given = dict(PRETRAINED=pretrained, LABELS=scene.polygons, CLASS_FIELD="class", OUTPUT=scene.path("c.bdgf"))
     assert check("train", **given, SPECTRAL=scene.spectral) == ""
     assert "does not overlap the raster far" in check("train", **given, SPECTRAL=far)
+
+
+def test_what_cannot_be_mapped_in_one_go_is_refused(check, scene):
+    far = scene.raster("far.tif", bands=1, west=700000.0)
+    lone = scene.model("p.bdgf", "pretrained", second=False)
+    given = dict(SPECTRAL=scene.spectral, LABELS=scene.polygons, CLASS_FIELD="class", OUTPUT=scene.path("map.tif"))
+    assert check("landcover", **given) == ""
+    assert check("landcover", **given, SECOND=scene.second, REPORT=scene.path("r.html")) == ""
+    assert check("landcover", **given, PRETRAINED=lone) == ""
+    assert "leave SECOND empty" in check("landcover", **given, SECOND=scene.second, PRETRAINED=lone)
+    assert "is a classifier" in check("landcover", **given, PRETRAINED=scene.model("c.bdgf", "classifier"))
+    assert "does not exist" in check("landcover", **given, PRETRAINED=scene.path("nowhere.bdgf"))
+    assert "do not overlap" in check("landcover", **given, SECOND=far)
+    assert "does not overlap the raster far" in check("landcover", **{**given, "SPECTRAL": far})
+    assert "has no field kind" in check("landcover", **{**given, "CLASS_FIELD": "kind"})
+    assert ".png" in check("landcover", **{**given, "OUTPUT": scene.path("map.png")})
+    assert "is an input or another output" in check("landcover", **{**given, "OUTPUT": scene.spectral})
+    assert "is an input or another output" in check("landcover", **given, CONFIDENCE=scene.path("map.tif"))
 
 
 def test_what_cannot_be_assessed_is_refused(check, scene):

@@ -22,6 +22,7 @@ ALGORITHMS = (
     "bdgf:classify",
     "bdgf:environment",
     "bdgf:installengine",
+    "bdgf:landcover",
     "bdgf:modelinfo",
     "bdgf:pretrain",
     "bdgf:suggestsites",

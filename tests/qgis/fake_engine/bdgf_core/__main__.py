@@ -73,6 +73,17 @@ def work(verb: str, job: dict) -> None:
             if job[key]:
                 write_raster(job[key], job["spectral"]["path"])
         say("result", classes=CLASSES, **{key: job[key] for key in rasters})
+    elif verb == "landcover":
+        for key in ("output", "confidence"):
+            if job[key]:
+                write_raster(job[key], job["spectral"]["path"])
+        if job["report"]:
+            with open(job["report"], "w") as file:
+                file.write("<p>0.75</p>")
+        models = {"pretrained": job["output"] + ".models/pretrained.bdgf"}
+        models["classifier"] = job["output"] + ".models/classifier.bdgf"
+        figures = {"overall_accuracy": 0.75, "average_accuracy": 0.5, "kappa": 0.25}
+        say("result", classes=CLASSES, report=job["report"], output=job["output"], **models, **figures)
     elif verb == "assess":
         for key in ("html", "csv", "json"):
             if job[key]:
