@@ -27,6 +27,7 @@ from .stop import stop_on_signals
 from .translation import tr
 
 VERBS = {
+    "checkinputs": "Tell what is wrong with rasters and labels before any work, and how to mend it.",
     "trainingsummary": "Tell what drawn polygons are worth, before training on them.",
     "pretrain": "Learn the look of a scene from its rasters, without labels.",
     "train": "Train a land-cover classifier from a pretrained model and labelled polygons or points.",

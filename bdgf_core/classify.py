@@ -15,6 +15,7 @@ from .device import choose_device
 from .duration import duration
 from .errors import InputError, ModelFileError
 from .files import claim
+from .input_checks import warn_of_inputs
 from .inputs import InputReader, NetworkInputs, tile_side
 from .map_writers import MapWriters, Tile
 from .memory import memory_bound, peak_memory_mb
@@ -93,6 +94,7 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
     with ExitStack() as outputs:
         outputs.enter_context(claim(*config.outputs))
         stack = outputs.enter_context(open_stack(spectral, second, progress, second_kind=kind))
+        warn_of_inputs(stack, spectral, second, progress, second_kind=kind, known=classifier.pretrained.sensors)
         reader = classifier.reader(stack, device)
         grid = stack.grid
         side = config.tile or tile_side(

@@ -23,6 +23,7 @@ from .diffusion.unet import DenoisingUNet, channels_last
 from .duration import duration
 from .errors import BdgfError, InputError, check_seed
 from .files import claim
+from .input_checks import warn_of_inputs
 from .inputs import band_stack
 from .memory import memory_bound, peak_memory_mb
 from .out_of_memory import Parts
@@ -119,6 +120,7 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
     with ExitStack() as ending:
         ending.enter_context(claim(output))
         stack = ending.enter_context(open_stack(config.spectral, second, progress, second_kind=config.second_kind))
+        warn_of_inputs(stack, config.spectral, second, progress, second_kind=config.second_kind)
         sources = {"spectral": config.spectral, **({"second": second} if second else {})}
         sensors = measure_sensors(
             stack, sources, second_kind=config.second_kind, depth_limit=preset.depth_limit, seed=config.seed,

@@ -19,6 +19,7 @@ from .errors import InputError, check_seed
 from .files import check_writable, claim
 from .fit import Consistency, FitConfig, fit_networks, predict
 from .gather import gather_samples, gather_unlabelled, labels_with_data
+from .input_checks import warn_of_inputs
 from .memory import memory_bound, peak_memory_mb
 from .models import classifier_tensors, load_pretrained
 from .network.group import PATCH, GroupConfig, GroupNetwork
@@ -134,7 +135,9 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     progress.message(device.told)
     pretrained = load_pretrained(config.pretrained)
     spectral, second = match_sources(pretrained.sensors, config.spectral, config.second)
-    with open_stack(spectral, second, progress, second_kind=second_kind(pretrained.sensors)) as stack:
+    kind = second_kind(pretrained.sensors)
+    with open_stack(spectral, second, progress, second_kind=kind) as stack:
+        warn_of_inputs(stack, spectral, second, progress, second_kind=kind, known=pretrained.sensors)
         drawn = rasterize_labels(config.labels, stack.grid)
         there = labels_with_data(stack, pretrained.sensors, drawn)
         if len(there) < len(drawn):

@@ -86,6 +86,19 @@ def refuse_labels(
     source: Optional[QgsProcessingFeatureSource], field: str, raster: QgsRasterLayer, context: Any
 ) -> None:
     """Raises QgsProcessingException where ``field`` of ``source`` tells nothing of ``raster``."""
+    refuse_without_classes(source, field)
+    if not overlap(raster, source, context):
+        raise QgsProcessingException(
+            tr(
+                "The layer {labels} does not overlap the raster {raster}; check their CRS.",
+                labels=source.sourceName(),
+                raster=raster.name(),
+            )
+        )
+
+
+def refuse_without_classes(source: Optional[QgsProcessingFeatureSource], field: str) -> None:
+    """Raises QgsProcessingException where ``source`` has no features or no such field."""
     if source is None:
         raise QgsProcessingException(tr("The layer of polygons or points could not be opened; choose another."))
     if source.fields().lookupField(field) < 0:
@@ -102,14 +115,6 @@ def refuse_labels(
             tr(
                 "The layer {name} has no features: draw some, or mind its selection and filter.",
                 name=source.sourceName(),
-            )
-        )
-    if not overlap(raster, source, context):
-        raise QgsProcessingException(
-            tr(
-                "The layer {labels} does not overlap the raster {raster}; check their CRS.",
-                labels=source.sourceName(),
-                raster=raster.name(),
             )
         )
 

@@ -9,6 +9,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from . import designer, settings
 from .algorithms.assess import AssessAlgorithm
+from .algorithms.checkinputs import CheckInputsAlgorithm
 from .algorithms.classify import ClassifyAlgorithm
 from .algorithms.environment import EnvironmentAlgorithm
 from .algorithms.installengine import InstallEngineAlgorithm
@@ -54,6 +55,7 @@ class BdgfProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:
         for algorithm in (
             TrainingLayerAlgorithm,
+            CheckInputsAlgorithm,
             TrainingSummaryAlgorithm,
             LandCoverAlgorithm,
             PretrainAlgorithm,

@@ -26,6 +26,7 @@ def main() -> None:
     labels = {"LABELS": polygons, "CLASS_FIELD": given["FIELD"]}
     dialogs = {
         "traininglayer": {"NOMENCLATURE": "lcz", "GRID": spectral, "OUTPUT": "/data/polygons.gpkg"},
+        "checkinputs": {**rasters, **labels, "SECOND_KIND": "sar_linear"},
         "trainingsummary": {**rasters, **labels},
         "pretrain": {**rasters, "SECOND_KIND": "sar_linear", "OUTPUT": "/data/scene.bdgf"},
         "train": {**rasters, **labels, "PRETRAINED": "/data/scene.bdgf", "OUTPUT": "/data/classifier.bdgf"},

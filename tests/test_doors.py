@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 CORE = sorted((ROOT / "bdgf_core").rglob("*.py"))
 QGIS = sorted((ROOT / "bdgf_qgis").rglob("*.py"))
 VERBS = {"pretrain", "train", "classify", "assess", "suggestsites", "trainingsummary", "info", "environment"}
+VERBS |= {"checkinputs"}
 CHAINS = {"landcover"}  # verbs made of verbs
 FRONT = {"__main__", "console", "event_lines", "job", "options", "stop"}
 GROUND = {"errors", "progress", "legend", "translation"}
@@ -19,6 +20,7 @@ GROUND = {"errors", "progress", "legend", "translation"}
 MAY = {
     "raster": GROUND | {"files"},
     "samples": GROUND | {"raster"},
+    "checks": GROUND | {"raster", "samples"},
     "diffusion": GROUND,
     "network": GROUND,
     "accuracy": GROUND,
@@ -103,7 +105,7 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
     if room(path) in {"diffusion", "network"}:
         assert "osgeo" not in names
     torchless = {"raster", "accuracy", "checkpoint", "report", "info", "assess", "suggestsites", "trainingsummary"}
-    torchless |= {"environment", "installed", "machine", "redaction", "self_test"}
+    torchless |= {"checkinputs", "checks", "environment", "installed", "machine", "redaction", "self_test"}
     if room(path) in {*torchless, *FRONT, *GROUND}:
         assert not names & {"torch", "einops", "safetensors"}
     if room(path) != "raster":

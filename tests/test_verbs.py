@@ -203,6 +203,19 @@ def test_the_tiling_makes_no_difference(chain):
     assert np.abs(confidences[0] - confidences[1]).max() <= 1e-3
 
 
+def test_what_is_told_at_the_start_leaves_the_map_as_it_is(chain, tmp_path, monkeypatch):
+    odd = chain.scene.spectral.copy()
+    odd[5, :2] = 1e6
+    source = RasterSource(chain.scene.write("odd.tif", odd))
+    events, names = Events(), [str(tmp_path / name) for name in ("told.tif", "silent.tif")]
+    config = replace(chain.classify, spectral=source, **dict.fromkeys(FURTHER))
+    run(classify, replace(config, output=names[0]), events)
+    assert [text[:16] for text in events.texts("warning")] == ["odd.tif, bands 6"]
+    monkeypatch.setattr("bdgf_core.classify.warn_of_inputs", lambda *given, **how: None)
+    run(classify, replace(config, output=names[1]))
+    assert np.array_equal(read(names[0]), read(names[1]))
+
+
 def test_a_subset_of_bands_is_remembered(lone):
     """The full raster, the same choice of bands, and a raster of just these bands give one map."""
     scene = lone.scene

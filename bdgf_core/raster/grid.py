@@ -132,6 +132,15 @@ def is_real(crs: osr.SpatialReference | None) -> bool:
     return crs is not None and not crs.IsLocal() and not (crs.GetName() or "").lower().startswith("undefined")
 
 
+def crs_name(crs: osr.SpatialReference | None) -> str:
+    """As people know it, such as "EPSG:32633 (WGS 84 / UTM zone 33N)"; "none" without one."""
+    if crs is None:
+        return "none"
+    with gdal_raises():
+        authority, code, name = crs.GetAuthorityName(None), crs.GetAuthorityCode(None), crs.GetName() or "unnamed"
+    return f"{authority}:{code} ({name})" if authority and code else name
+
+
 def crs_of(wkt: str) -> osr.SpatialReference | None:
     """The CRS of a WKT text in x, y order and without its vertical part; None for an empty text."""
     if not wkt:

@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import Union
 
-from osgeo import gdal, ogr
+from osgeo import gdal, ogr, osr
 
 from bdgf_core.errors import InputError
 from bdgf_core.translation import tr
 
 from .dataset import is_local, is_special
 from .gdal_errors import gdal_raises
+from .grid import crs_of, is_real
 
 
 def open_label_layer(path: Union[str, Path], name: str | None, field: str) -> tuple[gdal.Dataset, ogr.Layer]:
@@ -49,6 +50,16 @@ def open_label_layer(path: Union[str, Path], name: str | None, field: str) -> tu
                 )
             )
     return dataset, layer
+
+
+def label_crs(path: Union[str, Path], name: str | None, field: str) -> osr.SpatialReference | None:
+    """The CRS of the layer in x, y order, None without one; raises as :func:`open_label_layer`."""
+    dataset, layer = open_label_layer(path, name, field)
+    with gdal_raises():
+        crs = layer.GetSpatialRef()
+        found = crs_of(crs.ExportToWkt(["FORMAT=WKT2_2019"])) if is_real(crs) else None
+    del layer, dataset
+    return found
 
 
 def _layer(text: str, dataset: gdal.Dataset, name: str | None) -> ogr.Layer:

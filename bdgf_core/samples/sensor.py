@@ -77,7 +77,7 @@ class Sensor:
             raise InputError(
                 tr("Sensor kind {kind!r} is not known; use one of {kinds}.", kind=kind, kinds=", ".join(KINDS[1:]))
             )
-        wrong, better = _contradiction(_measured(sample), kind)
+        wrong, better = contradiction(measured(sample), kind)
         if wrong:
             raise InputError(
                 tr(
@@ -88,8 +88,8 @@ class Sensor:
                     better=better,
                 )
             )
-        values = _to_natural_units(sample, kind)
-        alive = [band.used and _is_alive(row) for band, row in zip(bands, values)]
+        values = natural_units(sample, kind)
+        alive = [band.used and is_alive(row) for band, row in zip(bands, values)]
         if not any(alive):
             raise InputError(
                 tr("No band of {source} has varying data; check its nodata value and the bands chosen.", source=source)
@@ -123,7 +123,7 @@ class Sensor:
 
     def check_unit(self, array: Array) -> None:
         """Raises :class:`InputError` where values (all bands, …) are in another unit than the model's."""
-        wrong, _ = _contradiction(_measured(array[self.used]), self.kind)
+        wrong, _ = contradiction(measured(array[self.used]), self.kind)
         if wrong:
             raise InputError(
                 tr(
@@ -137,7 +137,7 @@ class Sensor:
 
     def data_share(self, array: Array) -> Array:
         """Share of the bands in use that have data, (h, w) in [0, 1], from (all bands, h, w)."""
-        share: Array = np.isfinite(_to_natural_units(array[self.used], self.kind)).mean(0, dtype=np.float32)
+        share: Array = np.isfinite(natural_units(array[self.used], self.kind)).mean(0, dtype=np.float32)
         return share
 
     def denoiser_input(self, array: Array) -> tuple[Array, Array]:
@@ -146,7 +146,7 @@ class Sensor:
         Optical: the 0.1 and 99.9 percentiles to −1 and 1, clipped at ±1.2. SAR: intensity as a power law in [δ, 1],
         linear between the 0.5 and 99.5 percentiles of its logarithm. Missing voxels are 0.
         """
-        values = _to_natural_units(array[self.used], self.kind)
+        values = natural_units(array[self.used], self.kind)
         present = np.isfinite(values)
         depth = self._depth_values(values)
         if self._is_projected(self.depth_bands):
@@ -166,7 +166,7 @@ class Sensor:
         Their inverse hyperbolic sine: clouds, metal roofs and turbid water lie many deviations away, where a network
         that met few of them extrapolates.
         """
-        values = _to_natural_units(array[self.used], self.kind)
+        values = natural_units(array[self.used], self.kind)
         standardized = _standardize(values, self.mean, self.std)
         if not self._is_projected(self.channels):
             return np.arcsinh(standardized)
@@ -224,9 +224,9 @@ class Sensor:
         return components
 
 
-def _to_natural_units(array: Array, kind: str) -> Array:
+def natural_units(array: Array, kind: str) -> Array:
     """Optical and other values as they are, SAR in dB; zero or negative intensity is missing."""
-    array = _measured(array)
+    array = measured(array)
     if kind not in ("sar_linear", "sar_amplitude"):
         return array
     factor = 10.0 if kind == "sar_linear" else 20.0
@@ -234,11 +234,11 @@ def _to_natural_units(array: Array, kind: str) -> Array:
         return np.where(array > 0, factor * np.log10(array), np.nan).astype(np.float32)
 
 
-def _measured(array: Array) -> Array:
+def measured(array: Array) -> Array:
     return np.where(np.abs(array) < _MOST, array, np.float32(np.nan))
 
 
-def _contradiction(values: Array, kind: str) -> tuple[str, str]:
+def contradiction(values: Array, kind: str) -> tuple[str, str]:
     """What speaks against the unit, and the kind to choose instead; empty where nothing does."""
     values = values[np.isfinite(values)]
     if kind not in SAR_KINDS or not values.size:
@@ -252,7 +252,7 @@ def _contradiction(values: Array, kind: str) -> tuple[str, str]:
     return "", ""
 
 
-def _is_alive(row: Array) -> bool:
+def is_alive(row: Array) -> bool:
     values = row[np.isfinite(row)]
     return values.size > 0.01 * row.size and bool(values.min() < values.max())
 

@@ -125,6 +125,20 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     # What is refused early
 
     def refuse_rasters(self, parameters: Parameters, context: QgsProcessingContext) -> None:
+        spectral, second = self.refuse_unreadable(parameters, context)
+        if second is not None and not layers.overlap(spectral, second, context):
+            raise QgsProcessingException(
+                tr(
+                    "The rasters {one} and {other} do not overlap; check their CRS.",
+                    one=spectral.name(),
+                    other=second.name(),
+                )
+            )
+
+    def refuse_unreadable(
+        self, parameters: Parameters, context: QgsProcessingContext
+    ) -> tuple[QgsRasterLayer, Optional[QgsRasterLayer]]:
+        """The rasters SPECTRAL and SECOND, which the engine can open."""
         spectral = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
         second = self.parameterAsRasterLayer(parameters, "SECOND", context)
         if spectral is None or (parameters.get("SECOND") and second is None):
@@ -136,14 +150,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
             if layer is not None:
                 layers.raster_source(layer)
                 self._refuse_bands(parameters, f"{name}_BANDS", layer, context)
-        if second is not None and not layers.overlap(spectral, second, context):
-            raise QgsProcessingException(
-                tr(
-                    "The rasters {one} and {other} do not overlap; check their CRS.",
-                    one=spectral.name(),
-                    other=second.name(),
-                )
-            )
+        return spectral, second
 
     def refuse_labels(self, parameters: Parameters, context: QgsProcessingContext) -> None:
         """Of what SPECTRAL, LABELS and CLASS_FIELD name."""

@@ -41,6 +41,8 @@ def test_the_engine_reads_every_job(engine, scene, run):
     judged = dict(MAP=scene.raster("lone.tif", bands=1), ENTROPY=scene.raster("entropy.tif", bands=1))
     run("suggestsites", **judged, **labels, NUMBER=5, OUTPUT=scene.path("sites.gpkg"))
     jobs["suggestsites"] = engine.job
+    run("checkinputs", **rasters, **labels, SECOND_BANDS=[2], JSON=scene.path("checks.json"))
+    jobs["checkinputs"] = engine.job
     run("trainingsummary", **rasters, **labels, CSV=scene.path("classes.csv"))
     jobs["trainingsummary"] = engine.job
     run("modelinfo", MODEL=pretrained, HTML=scene.path("info.html"))

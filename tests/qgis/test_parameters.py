@@ -36,6 +36,10 @@ DECLARED = {
         "MAP ENTROPY DISAGREEMENT OOD CONFIDENCE LABELS CLASS_FIELD NUMBER DISTANCE* OUTPUT",
         "OUTPUT SITES",
     ),
+    "checkinputs": (
+        "SPECTRAL SPECTRAL_BANDS SECOND SECOND_BANDS SECOND_KIND LABELS CLASS_FIELD REPORT JSON",
+        "REPORT JSON ERRORS WARNINGS NOTES SHIFT SHIFT_PIXELS",
+    ),
     "traininglayer": ("NOMENCLATURE CLASSES GRID CRS OUTPUT", "OUTPUT"),
     "trainingsummary": (
         "SPECTRAL SECOND LABELS CLASS_FIELD MINIMUM_PIXELS* REPORT JSON CSV",
@@ -70,6 +74,7 @@ def test_algorithm_describes_itself(qgis_app, name):
     ("name", "parameter", "values"),
     [
         ("pretrain", "SECOND_KIND", ["sar_linear", "sar_amplitude", "sar_db", "other"]),
+        ("checkinputs", "SECOND_KIND", ["sar_linear", "sar_amplitude", "sar_db", "other"]),
         ("pretrain", "PRESET", ["quick", "standard", "paper"]),
         ("installengine", "BUILD", ["auto", "cpu", "cuda"]),
         ("train", "VALIDATION", ["polygon", "random", "none"]),
@@ -102,6 +107,17 @@ def test_rasters_far_apart_are_refused_by_name(check, scene):
     far = scene.raster("far.tif", bands=1, west=700000.0)
     message = check("pretrain", SPECTRAL=scene.spectral, SECOND=far, OUTPUT=scene.path("m.bdgf"))
     assert "spectral" in message and "far" in message and "do not overlap" in message
+
+
+def test_what_is_to_be_checked_may_be_wrong_but_must_be_there(check, scene):
+    far = scene.raster("far.tif", bands=1, west=700000.0)
+    assert check("checkinputs", SPECTRAL=scene.spectral, REPORT=scene.path("r.html")) == ""
+    given = dict(SPECTRAL=far, SECOND=scene.second, LABELS=scene.polygons)
+    assert check("checkinputs", **given, CLASS_FIELD="code") == ""
+    assert "has no field kind" in check("checkinputs", **given, CLASS_FIELD="kind")
+    assert "names band 9" in check("checkinputs", SPECTRAL=scene.spectral, SPECTRAL_BANDS=[9])
+    same = scene.path("same")
+    assert "another output" in check("checkinputs", SPECTRAL=scene.spectral, REPORT=same, JSON=same)
 
 
 def test_labels_far_away_are_refused(check, scene):

@@ -19,6 +19,7 @@ from qgis_process import QgisProcess, StepFailed
 ROOT = Path(__file__).parents[2]
 ALGORITHMS = (
     "bdgf:assess",
+    "bdgf:checkinputs",
     "bdgf:classify",
     "bdgf:environment",
     "bdgf:installengine",

@@ -60,6 +60,17 @@ def test_an_assessment_tells_its_figures_and_files(engine, scene, run):
     assert engine.job["pairs"] == [["wood", "9"], ["water", "3"]] and all(map(os.path.exists, files.values()))
 
 
+def test_a_check_tells_its_counts_and_the_shift(engine, scene, run):
+    found = {"ERRORS": 0, "WARNINGS": 1, "NOTES": 2, "SHIFT": 30.0, "SHIFT_PIXELS": None}
+    assert run("checkinputs", SPECTRAL=scene.spectral) == found
+    assert engine.job["labels"] is None and engine.job["second"] is None and engine.job["second_kind"] == "sar_db"
+    files = {name: scene.path(f"out.{name}") for name in ("REPORT", "JSON")}
+    labels = dict(LABELS=scene.polygons, CLASS_FIELD="CLASS")
+    results = run("checkinputs", SPECTRAL=scene.spectral, SECOND=scene.second, SECOND_KIND="other", **labels, **files)
+    assert results == {**files, **found} and all(map(os.path.exists, files.values()))
+    assert engine.job["labels"]["field"] == "class" and engine.job["second_kind"] == "other"
+
+
 def test_all_rasters_of_classify(engine, scene, run):
     classifier = scene.model("c.bdgf", "classifier", second=False)
     names = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD", "PROBABILITIES", "QUALITY")
