@@ -22,6 +22,7 @@ from .network.group import GroupConfig, GroupNetwork
 from .out_of_memory import Parts
 from .progress import Progress
 from .samples.patches import PatchSamples
+from .translation import tr
 from .unfinished import State, Unfinished, restore_training, training_tensors
 
 Indices = NDArray[np.int64]
@@ -106,7 +107,13 @@ def fit_network(
     if saved:
         restore_training(saved.tensors, network, optimizer, generator)
         done, curve, window = (saved.document[name] for name in ("done", "curve", "window"))
-        progress.message(f"A fit goes on from step {done} of {how.steps}, where an earlier run was interrupted.")
+        progress.message(
+            tr(
+                "A fit goes on from step {done} of {steps}, where an earlier run was interrupted.",
+                done=done,
+                steps=how.steps,
+            )
+        )
         progress.skip_to(done / how.steps)
     elif config.statistics and how.statistics_steps:
         _fit_statistics(network, samples, index, how, generator=generator, device=device, progress=progress)
@@ -134,7 +141,7 @@ def fit_network(
         window.append(losses)
         if (step + 1) * _CURVE_POINTS // how.steps > step * _CURVE_POINTS // how.steps:
             if not np.isfinite(losses["cross-entropy"]):
-                raise BdgfError("Training diverged (the loss is no number); check the rasters for extreme values.")
+                raise BdgfError(tr("Training diverged (the loss is no number); check the rasters for extreme values."))
             means = {k: round(float(np.mean([w[k] for w in window if k in w])), 5) for k in losses}
             curve.append({"step": step + 1, **means})
             window.clear()
@@ -182,7 +189,14 @@ def fit_networks(
                 pool.submit(fit, runs[0], _trial(how), progress.silent()).result()
                 per_step = (time.monotonic() - began) / _TRIAL_STEPS
             ahead = per_step * how.steps * -(-len(runs) // workers)
-            progress.message(f"Training: {len(runs)} fits of {how.steps} steps; about {duration(ahead)}.")
+            progress.message(
+                tr(
+                    "Training: {fits} fits of {steps} steps; about {time}.",
+                    fits=len(runs),
+                    steps=how.steps,
+                    time=duration(ahead),
+                )
+            )
             states = [unfinished.state(f"fit-{i}") if unfinished else None for i in range(len(runs))]
             futures = [pool.submit(fit, run, how, lane, state) for run, lane, state in zip(runs, lanes, states)]
         failures = [error for error in (future.exception() for future in futures) if error]

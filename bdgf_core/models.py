@@ -24,6 +24,7 @@ from .ood import OutOfDistribution
 from .raster.stack import RasterStack
 from .samples.sensor import Sensor
 from .sensors import check_units
+from .translation import tr
 
 Tensors = Mapping[str, torch.Tensor]
 Network = TypeVar("Network", bound=torch.nn.Module)
@@ -170,4 +171,6 @@ def _refusing(path: Union[str, Path]) -> Iterator[None]:
         raise
     except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         why = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise ModelFileError(f"The model file {path} is not of the expected form ({why}); make it anew.") from None
+        raise ModelFileError(
+            tr("The model file {path} is not of the expected form ({why}); make it anew.", path=path, why=why)
+        ) from None

@@ -31,6 +31,7 @@ from .report import training_report, write_report
 from .samples.patches import PatchSamples
 from .samples.splits import Fold, Folds, choose_per_class, polygon_folds, random_split
 from .sensors import match_sources, open_stack, second_kind
+from .translation import tr
 from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
 
 VALIDATIONS = ("polygon", "random", "none")
@@ -100,15 +101,27 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
-            raise InputError(f"Preset {self.preset!r} is not known; use one of {', '.join(PRESETS)}.")
+            raise InputError(
+                tr(
+                    "Preset {preset!r} is not known; use one of {presets}.",
+                    preset=self.preset,
+                    presets=", ".join(PRESETS),
+                )
+            )
         if self.validation not in VALIDATIONS:
-            raise InputError(f"Validation {self.validation!r} is not known; use one of {', '.join(VALIDATIONS)}.")
+            raise InputError(
+                tr(
+                    "Validation {validation!r} is not known; use one of {validations}.",
+                    validation=self.validation,
+                    validations=", ".join(VALIDATIONS),
+                )
+            )
         check_seed(self.seed)
         memory_bound(self.memory_mb)
         if self.samples_per_class < 0 or self.minimum_pixels < 1:
-            raise InputError("Samples per class must be 0 (all) or more, and the minimum of pixels at least 1.")
+            raise InputError(tr("Samples per class must be 0 (all) or more, and the minimum of pixels at least 1."))
         if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"Training takes at least one epoch, not {self.epochs}.")
+            raise InputError(tr("Training takes at least one epoch, not {epochs}.", epochs=self.epochs))
 
 
 def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
@@ -142,7 +155,11 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
         there = labels_with_data(stack, pretrained.sensors, drawn)
         if len(there) < len(drawn):
             progress.warning(
-                f"{len(drawn) - len(there)} of {len(drawn)} labelled pixels have no data and are left out."
+                tr(
+                    "{count} of {drawn} labelled pixels have no data and are left out.",
+                    count=len(drawn) - len(there),
+                    drawn=len(drawn),
+                )
             )
         labels = take_labels(config, there, progress)
         samples, scale = gather_samples(
@@ -224,21 +241,29 @@ def take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labe
         progress.warning(warning)
     legend, counts = labels.legend, labels.counts()
     if len(legend) < 2:
-        raise InputError(f"The labels hold one class only ({legend.names[0]}); draw polygons of at least two classes.")
+        raise InputError(
+            tr("The labels hold one class only ({name}); draw polygons of at least two classes.", name=legend.names[0])
+        )
     small = [f"{name} ({count})" for name, count in zip(legend.names, counts) if count < config.minimum_pixels]
     if small:
         raise InputError(
-            f"Too few labelled pixels (fewer than {config.minimum_pixels}) in: {', '.join(small)}; draw more of them, "
-            "drop the class, or lower the minimum of pixels."
+            tr(
+                "Too few labelled pixels (fewer than {minimum}) in: {classes}; draw more of them, drop the "
+                "class, or lower the minimum of pixels.",
+                minimum=config.minimum_pixels,
+                classes=", ".join(small),
+            )
         )
     rng = np.random.default_rng(config.seed)
     per_class = config.samples_per_class
     if per_class == 0 and len(labels) > _MOST_SAMPLES:
         per_class = _evenly(counts.tolist(), _MOST_SAMPLES)
-        progress.message(f"{len(labels)} pixels are labelled; at most {per_class} a class are used.")
+        progress.message(
+            tr("{count} pixels are labelled; at most {most} a class are used.", count=len(labels), most=per_class)
+        )
     chosen = labels.subset(choose_per_class(labels.classes, per_class, rng))
     told = ", ".join(f"{name} {count}" for name, count in zip(legend.names, chosen.counts()))
-    progress.message(f"Training samples: {len(chosen)} ({told}).")
+    progress.message(tr("Training samples: {count} ({classes}).", count=len(chosen), classes=told))
     return chosen
 
 
