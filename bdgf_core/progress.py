@@ -67,7 +67,13 @@ class Progress:
         self._emit({"event": "message", "text": one_line(text)})
 
     def warning(self, text: str) -> None:
-        self._emit({"event": "warning", "text": one_line(text)})
+        """Told once a job: the steps of a chain find the same in the same rasters."""
+        text, state = one_line(text), self._state
+        with state.lock:
+            if text in state.warned:
+                return
+            state.warned.add(text)
+        self._emit({"event": "warning", "text": text})
 
     def silent(self) -> Progress:
         """One that tells nothing, and stops when this one does."""
@@ -100,3 +106,4 @@ class _Shared:
         self.reported = -1.0
         self.fraction = 0.0
         self.began_at = 0.0
+        self.warned: set[str] = set()
