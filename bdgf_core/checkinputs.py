@@ -88,6 +88,7 @@ class _Checks:
         self._kinds = {"spectral": "optical", "second": config.second_kind}
         self._findings: list[Finding] = []
         self._figures: dict[str, RasterFigures] = {}
+        self._fitting: list[str] = []  # modalities that can be read together
         self._registration: Optional[Registration] = None
 
     def document(self) -> dict[str, Any]:
@@ -96,10 +97,11 @@ class _Checks:
             stacks = self._open(opened)
             for place, (name, stack) in enumerate(stacks.items()):
                 self._alone(name, stack, self._progress.part(0.4 * place, 0.4 * (place + 1)))
+            self._fitting = [name for name in stacks if name == "spectral"]
             if len(stacks) > 1:
                 self._together(stacks)
-            if self._config.labels and "spectral" in stacks:
-                self._labels(self._config.labels, stacks["spectral"])
+            if self._config.labels and self._fitting:
+                self._labels(self._config.labels)
         findings = worst_first(self._findings)
         for finding in findings:
             if finding.severity != "fine":
@@ -141,11 +143,11 @@ class _Checks:
         spectral, second = self._layers["spectral"], self._layers["second"]
         grids = (stacks["spectral"].grid, stacks["second"].grid)
         try:
-            with RasterStack.open(self._sources):
-                pass
+            RasterStack.open(self._sources).close()
+            self._fitting.append("second")
             if all(grid.is_georeferenced for grid in grids):
                 self._findings += pair_findings(spectral, grids[0], second, grids[1])
-            if len(self._figures) == 2:
+            if len(self._figures) == 2 and all(figures.alive for figures in self._figures.values()):
                 misjudged = any(f.topic == "unit" and f.severity == "error" for f in self._findings)
                 kinds = {**self._kinds, "second": "other" if misjudged else self._kinds["second"]}
                 self._registration = registration(self._sources, self._figures, kinds, grids, THOROUGH, self._progress)
@@ -154,10 +156,10 @@ class _Checks:
             self._fail("second", "overlap", error)
         self._progress.update(0.9)
 
-    def _labels(self, labels: LabelSource, stack: RasterStack) -> None:
+    def _labels(self, labels: LabelSource) -> None:
         try:
-            with RasterStack.open(self._sources) as both:
-                self._findings += label_findings(labels, both, self._layers)
+            with RasterStack.open({name: self._sources[name] for name in self._fitting}) as fitting:
+                self._findings += label_findings(labels, fitting, self._layers)
         except InputError as error:
             self._fail("labels", "labels", error)
 

@@ -180,6 +180,20 @@ def test_a_raster_that_cannot_be_read_leaves_the_other(scene: ShiftedScene) -> N
         check(scene, RasterSource(broken))
 
 
+def test_what_one_finding_explains_is_not_told_again(scene: ShiftedScene) -> None:
+    labels = draw(scene, (50, 5))
+    far = scene.write("far.tif", scene.sar(), place=(32633, 900000.0, 10.0, 5800000.0, -10.0))
+    for second in (
+        far,
+        RasterSource(scene.folder / "nowhere.tif"),
+        scene.write("empty.tif", np.full((1, 9, 9), np.nan)),
+    ):
+        document = check(scene, scene.write("a.tif", scene.spectral()), second, labels=labels)
+        assert document["counts"]["errors"] == 1 and not told(document, "shift")
+        of_labels = [severity for severity, _ in told(document, "labels")]
+        assert "error" not in of_labels and "fine" in of_labels
+
+
 def test_files(scene: ShiftedScene) -> None:
     spectral = scene.write("<b>&é ü.tif", scene.spectral())
     report = scene.folder / "out.html"

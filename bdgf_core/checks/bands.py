@@ -16,7 +16,7 @@ _MUCH_MISSING, _SOME_MISSING = 0.6, 0.05
 _PATCHY = 0.1  # more missing than elsewhere
 _ZEROS = 0.001
 _FEW_VALUES = 16
-_NOISY, _NOISIER = 0.5, 3.0  # of the variance; times what is usual in the raster
+_NOISY, _NOISIER, _ALL_NOISE = 0.5, 3.0, 0.9  # of the variance; times what is usual in the raster; whatever is usual
 _STRIPED = 0.05  # deviations of the band
 
 
@@ -136,7 +136,7 @@ def _coarse(raster: RasterFigures) -> Iterator[Finding]:
 
 def _noisy(raster: RasterFigures) -> Iterator[Finding]:
     known = [band.noise for band in raster.alive if band.noise is not None]
-    bound = max(_NOISY, _NOISIER * float(np.median(known)) if known else 0.0)
+    bound = max(_NOISY, min(_NOISIER * float(np.median(known)), _ALL_NOISE) if known else 0.0)
     noisy = [band for band in raster.alive if not band.info.bad and (band.noise or 0.0) > bound]
     if noisy:
         yield Finding(

@@ -94,6 +94,11 @@ def test_noise_and_stripes(scene: ShiftedScene) -> None:
     assert not {topic for _, topic, _ in found(scene, array, "sar_db", bad=(2, 3, 4))} & {"noise"}
 
 
+def test_nothing_but_noise(scene: ShiftedScene) -> None:
+    noise = np.random.default_rng(0).normal(1000, 100, (3, 160, 160))
+    assert found(scene, noise) == {("warning", "noise", (1, 2, 3))}
+
+
 def test_saturation(scene: ShiftedScene) -> None:
     array = scene.spectral()
     for share, severity in ((0.02, "note"), (0.2, "warning")):
