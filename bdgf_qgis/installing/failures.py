@@ -100,7 +100,8 @@ _KNOWN = (  # the first that fits: pip says of many causes in the end that no di
         _network,
     ),
     (r"do not match the hashes|badzipfile|bad magic number|is invalid, it cannot|incompleteread|crc-32", _damaged),
-    (r"resolutionimpossible", _conflict),
+    # newer versions of pip say so too where one package has no wheel at all
+    (r"\A(?![\s\S]*no matching distributions)[\s\S]*resolutionimpossible", _conflict),
     (r"externally-managed", _managed),
     (
         r"winerror (126|127|1114)\b|vcruntime|msvcp140|dll load failed|error loading .*\.dll"

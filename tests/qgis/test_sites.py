@@ -120,7 +120,8 @@ def test_a_model_takes_the_rasters_from_classify(engine, scene):
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
     classifier = scene.model("c.bdgf", "classifier", second=False)
-    parameters = {"image": scene.spectral, "model": classifier, "suggestsites:sites": scene.path("sites.gpkg")}
+    destination = model.destinationParameterDefinitions()[0].name()  # newer QGIS names it otherwise
+    parameters = {"image": scene.spectral, "model": classifier, destination: scene.path("sites.gpkg")}
     ok, message = model.checkParameterValues(parameters, context)
     assert ok, message
     assert model.run(parameters, context, QgsProcessingFeedback(False), {}, False)[1]
