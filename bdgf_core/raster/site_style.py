@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
-from xml.etree.ElementTree import Element, SubElement
+import xml.etree.ElementTree as ElementTree  # nosec B405: XML is written here, and none is read
+from xml.etree.ElementTree import Element, SubElement  # nosec B405
 
 from bdgf_core.errors import one_line
 from bdgf_core.legend import Legend
@@ -52,7 +52,8 @@ def _renderer(root: Element, count: int) -> None:
             ranges, "range", lower=f"{low + 0.5}", upper=f"{high + 0.5}", symbol=f"{part}", label=label, render="true"
         )
         symbol = SubElement(symbols, "symbol", type="marker", name=f"{part}", alpha="1")
-        marker = SubElement(symbol, "layer", {"class": "SimpleMarker", "enabled": "1", "pass": "0", "locked": "0"})
+        kind = {"class": "SimpleMarker", "enabled": "1", "pass": "0", "locked": "0"}  # nosec B105: the order of drawing
+        marker = SubElement(symbol, "layer", kind)
         look = {
             "name": "circle", "color": f"{_COLORS[part]},255", "size": _SIZES[part], "size_unit": "MM",
             "outline_color": "255,255,255,255", "outline_style": "solid", "outline_width": "0.4",

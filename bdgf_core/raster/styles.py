@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ElementTree  # nosec B405: XML is written here, and none is read
 
 from bdgf_core.errors import one_line
 from bdgf_core.legend import Legend
