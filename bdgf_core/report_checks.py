@@ -58,7 +58,7 @@ def _table(findings: Sequence[Document]) -> Html:
     }  # fmt: skip
     rows: list[list[html.Content]] = [
         [
-            html.swatch(_COLORS[finding["severity"]], severities[finding["severity"]]),
+            _on_one_line(html.swatch(_COLORS[finding["severity"]], severities[finding["severity"]])),
             finding["layer"],
             html.over(topics[finding["topic"]], tr("bands {bands}", bands=_few(finding["bands"])))
             if finding["bands"]
@@ -68,6 +68,10 @@ def _table(findings: Sequence[Document]) -> Html:
         for finding in findings
     ]
     return html.table(["", tr("Layer"), tr("Topic"), tr("What, and what to do")], rows)
+
+
+def _on_one_line(body: Html) -> Html:
+    return Html(f'<span style="white-space: nowrap">{body}</span>')
 
 
 def _few(numbers: Sequence[int]) -> str:

@@ -41,8 +41,8 @@ def _unit(raster: RasterFigures, kind: str) -> Iterator[Finding]:
         yield Finding(
             "warning", "unit", raster.layer,
             tr(
-                "Declared as {kind}, but no value is negative, the median {median:.3g} and the 99 percentile "
-                "{high:.3g}, as of intensity or amplitude.", **seen,
+                "Declared as {kind}, but no value is negative, the median {median:.5g} and the 99 percentile "
+                "{high:.5g}, as of intensity or amplitude.", **seen,
             ),
             _choose(tr("{one} or {other}", one="sar_linear", other="sar_amplitude")),
         )  # fmt: skip
@@ -50,13 +50,13 @@ def _unit(raster: RasterFigures, kind: str) -> Iterator[Finding]:
         yield Finding(
             "warning", "unit", raster.layer,
             tr(
-                "Declared as {kind}, but the median is {median:.3g}: calibrated intensities lie around 0.1, and "
+                "Declared as {kind}, but the median is {median:.5g}: calibrated intensities lie around 0.1, and "
                 "digital numbers are mostly amplitudes.", **seen,
             ),
             tr("If they are amplitudes, choose sar_amplitude as the values of the second raster, else leave it so."),
         )  # fmt: skip
     else:
-        text = tr("Declared as {kind}, and it looks so: median {median:.3g}, 99 percentile {high:.3g}.", **seen)
+        text = tr("Declared as {kind}, and it looks so: median {median:.5g}, 99 percentile {high:.5g}.", **seen)
         yield Finding("fine", "unit", raster.layer, text)
     void = float((there <= 0).mean())
     if kind != "sar_db" and void > _VOID:
@@ -77,7 +77,7 @@ def _scale(raster: RasterFigures, kind: str) -> Iterator[Finding]:
     bulk = [(band.low or 0.0, band.median or 0.0, band.high or 0.0) for band in alive]
     low, median, high = (float(value) for value in np.median(bulk, 0))
     whole = all(band.whole for band in alive)
-    seen = tr("98 % of the values from {low:.4g} to {high:.4g}", low=low, high=high)
+    seen = tr("98 % of the values from {low:.5g} to {high:.5g}", low=low, high=high)
     if -80 < low and median < 0 and high < 35 and len(alive) <= 4 and not whole:
         if kind == "optical":
             yield Finding(
