@@ -221,6 +221,20 @@ def predict(network: GroupNetwork, samples: PatchSamples, index: Indices, device
     return torch.cat(out).numpy() if out else np.zeros((0, network.config.classes), np.float32)
 
 
+@torch.no_grad()
+def embed(
+    network: GroupNetwork, samples: PatchSamples, index: Indices, device: Device
+) -> dict[str, NDArray[np.float32]]:
+    """The embeddings (n, E) that each branch gives the samples of ``index``."""
+    out: dict[str, list[Tensor]] = {name: [] for name in network.config.branches}
+    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
+        with device.autocast():
+            output = network(*samples.batch(part, device.torch).inputs)
+        for name, found in out.items():
+            found.append(output.embeddings[name].float().cpu())
+    return {name: torch.cat(found).numpy() for name, found in out.items()}
+
+
 def _trial(how: FitConfig) -> FitConfig:
     consistency = how.consistency and replace(how.consistency, start=0.0)
     return replace(how, steps=_TRIAL_STEPS, statistics_steps=0, consistency=consistency)

@@ -75,6 +75,7 @@ def _summary(header: Header, parameters: Mapping[str, int]) -> dict[str, Any]:
         "classes": document.get("legend"),
         "class_counts": document.get("class_counts"),
         "accuracy": document.get("accuracy"),
+        "calibration": document.get("calibration"),
         "training": training,
         "method": document.get("method"),
         "parameters": dict(parameters),

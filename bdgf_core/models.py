@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator, Mapping, Optional, TypeVar, Union
 import torch
 
 from .accuracy import Accuracy
+from .calibration import check_temperature
 from .checkpoint import load_model
 from .device import Device
 from .diffusion.features import feature_channels
@@ -49,13 +50,15 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A group network in eval mode on top of a pretrained denoiser; files of the first versions have no ``ood``."""
+    """A group network in eval mode on top of a pretrained denoiser; ``temperature`` calibrates its probabilities, see
+    :func:`~bdgf_core.calibration.calibrated`. Files of the first versions have no ``ood`` and no temperature."""
 
     document: dict[str, Any]
     pretrained: Pretrained
     network: GroupNetwork
     scale: FeatureScale
     legend: Legend
+    temperature: float = 1.0
     ood: Optional[OutOfDistribution] = None
 
     def reader(self, stack: RasterStack, device: Device) -> InputReader:
@@ -89,10 +92,12 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
             raise ValueError("its accuracy is that of other classes")
         network = _filled(lambda: GroupNetwork(config), _under("network.", model.tensors))
         scale = _scale(_under("scale.", model.tensors), feature_channels(pretrained.process.stack.depth), config)
+        calibration = model.document.get("calibration")
+        temperature = check_temperature(calibration["temperature"]) if calibration is not None else 1.0
         ood = OutOfDistribution.from_file(
             model.document.get("ood"), _under("ood.", model.tensors), channels=config.spectral + config.second
         )
-        return Classifier(model.document, pretrained, network, scale, legend, ood)
+        return Classifier(model.document, pretrained, network, scale, legend, temperature, ood)
 
 
 def classifier_tensors(

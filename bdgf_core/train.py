@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Optional, Sequence
+from typing import Any, Optional
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from . import __version__
-from .accuracy import Accuracy, confusion_matrix
+from .calibration import HeldOut
 from .checkpoint import check_model_path, save_model
-from .device import Device, choose_device
+from .device import choose_device
 from .errors import InputError, check_seed
 from .files import check_writable, claim
 from .fit import Consistency, FitConfig, fit_networks, predict
@@ -22,19 +21,19 @@ from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .input_checks import warn_of_inputs
 from .memory import memory_bound, peak_memory_mb
 from .models import classifier_tensors, load_pretrained
-from .network.group import PATCH, GroupConfig, GroupNetwork
+from .network.group import PATCH, GroupConfig
 from .ood import OutOfDistribution
 from .progress import Progress
+from .projection import project_branches
 from .raster.labels import Labels, LabelSource, rasterize_labels
 from .raster.stack import RasterSource
 from .report import training_report, write_report
-from .samples.patches import PatchSamples
-from .samples.splits import Fold, Folds, choose_per_class, polygon_folds, random_split
+from .samples.splits import choose_per_class, evenly, random_split
 from .sensors import match_sources, open_stack, second_kind
 from .translation import tr
 from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
+from .validation import VALIDATIONS, accuracy_document, calibration_document, confidence_figures, validation_folds
 
-VALIDATIONS = ("polygon", "random", "none")
 _MOST_SAMPLES = 20_000
 _UNLABELLED = 8192
 
@@ -181,7 +180,9 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
         diffusion=samples.diffusion.shape[1],
         classes=len(labels.legend),
     )
-    folds = _folds(config, labels)
+    folds = validation_folds(
+        config.validation, labels, folds=preset.folds, minimum=config.minimum_pixels, seed=config.seed
+    )
     for note in folds.notes:
         progress.warning(note)
     judged = list(folds.folds)
@@ -200,12 +201,21 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
         Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
     )
     fitted = fit_networks(
-        network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, 0.98),
+        network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, 0.97),
         unfinished=unfinished,
     )  # fmt: skip
     network, curve = fitted[-1]
-    matrices = [_judge(trained, samples, fold, device) for (trained, _), fold in zip(fitted, judged)]
-    accuracy = _accuracy(config, folds, matrices)
+    held_out = [
+        HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
+        for (trained, _), fold in zip(fitted, judged)
+    ]
+    own, beside = held_out[: len(folds.folds)], held_out[len(folds.folds) :]
+    accuracy = accuracy_document(config.validation, folds, own, beside[0] if beside else None, len(labels.legend))
+    calibration = calibration_document(own, progress)
+    features = project_branches(
+        fitted[0][0], samples, judged[0].test if judged else runs[-1][0], held_out=bool(judged), seed=config.seed,
+        device=device, progress=progress.part(0.97, 0.99),
+    )  # fmt: skip
     ood = OutOfDistribution.of(samples, labels.groups)
     seconds = time.monotonic() - started
     document = {
@@ -216,6 +226,8 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
         "legend": labels.legend.to_json(),
         "class_counts": labels.counts().tolist(),
         "accuracy": accuracy,
+        "calibration": calibration,
+        "features": features,
         "ood": ood.to_json(),
         "training": {
             "preset": config.preset, "steps": steps, "unlabelled": config.unlabelled, "seed": config.seed,
@@ -230,6 +242,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     return {
         "output": str(output), "report": config.report,
         **{name: found.get(name) for name in ("overall_accuracy", "average_accuracy", "kappa")},
+        **confidence_figures(calibration),
         "classes": len(labels.legend), "seconds": round(seconds, 1), "device": str(device),
         "peak_memory_mb": peak_memory_mb(),
     }  # fmt: skip
@@ -257,7 +270,7 @@ def take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labe
     rng = np.random.default_rng(config.seed)
     per_class = config.samples_per_class
     if per_class == 0 and len(labels) > _MOST_SAMPLES:
-        per_class = _evenly(counts.tolist(), _MOST_SAMPLES)
+        per_class = evenly(counts.tolist(), _MOST_SAMPLES)
         progress.message(
             tr("{count} pixels are labelled; at most {most} a class are used.", count=len(labels), most=per_class)
         )
@@ -265,15 +278,6 @@ def take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labe
     told = ", ".join(f"{name} {count}" for name, count in zip(legend.names, chosen.counts()))
     progress.message(tr("Training samples: {count} ({classes}).", count=len(chosen), classes=told))
     return chosen
-
-
-def _evenly(counts: Sequence[int], total: int) -> int:
-    """The largest number a class such that no more than ``total`` are taken in all."""
-    low, high = 1, int(max(counts))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if sum(min(c, middle) for c in counts) <= total else (low, middle - 1)
-    return low
 
 
 def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: int, classes: int) -> GroupConfig:
@@ -293,40 +297,3 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         average_branches=not preset.as_printed,
         feed_forward=not preset.as_printed,
     )
-
-
-def _folds(config: TrainConfig, labels: Labels) -> Folds:
-    if config.validation == "none":
-        return Folds(())
-    rng = np.random.default_rng(config.seed)
-    names, folds = labels.legend.names, PRESETS[config.preset].folds
-    if config.validation == "random":
-        return random_split(labels.classes, folds=folds, rng=rng, names=names)
-    return polygon_folds(
-        labels.rows,
-        labels.cols,
-        labels.classes,
-        labels.groups,
-        gap=PATCH,
-        folds=folds,
-        minimum=config.minimum_pixels,
-        rng=rng,
-        names=names,
-    )
-
-
-def _judge(network: GroupNetwork, samples: PatchSamples, fold: Fold, device: Device) -> NDArray[np.int64]:
-    predicted = predict(network, samples, fold.test, device).argmax(1)
-    return confusion_matrix(samples.classes.numpy()[fold.test], predicted, network.config.classes)
-
-
-def _accuracy(config: TrainConfig, folds: Folds, matrices: list[NDArray[np.int64]]) -> Optional[dict[str, Any]]:
-    """The accuracy over all folds, with the optimistic random split beside a polygon one; None without folds."""
-    if not folds.folds:
-        return None
-    count = len(folds.folds)
-    return {
-        "protocol": config.validation, "gap": PATCH, "folds": count, "notes": list(folds.notes),
-        **Accuracy.of(np.sum(matrices[:count], 0)).to_json(),
-        "random_split": Accuracy.of(matrices[count]).to_json() if len(matrices) > count else None,
-    }  # fmt: skip

@@ -113,7 +113,19 @@ def test_strange_training_samples_are_refused(parts, tmp_path, changes):
         load_classifier(save_with_ood(parts, tmp_path / "m.bdgf", **STRANGE[changes]))
 
 
+def test_the_temperature_comes_back_and_older_files_have_none(parts, tmp_path):
+    warm = save(parts, tmp_path / "warm.bdgf", lambda d: d.update(calibration={"temperature": 1.75}))
+    assert load_classifier(warm).temperature == 1.75
+    assert load_classifier(save(parts, tmp_path / "none.bdgf", lambda d: d.update(calibration=None))).temperature == 1.0
+    assert load_classifier(save(parts, tmp_path / "old.bdgf")).temperature == 1.0
+
+
 TAMPERED = {
+    "a temperature of nothing": lambda d: d.update(calibration={"temperature": 0}),
+    "a temperature beyond bounds": lambda d: d.update(calibration={"temperature": 1e6}),
+    "a temperature in words": lambda d: d.update(calibration={"temperature": "1"}),
+    "a calibration without one": lambda d: d.update(calibration={}),
+    "a calibration of another form": lambda d: d.update(calibration=[1.0]),
     "ood without samples": lambda d: d.update(ood={"neighbour": 1, "threshold": 1.0}),
     "ood of another form": lambda d: d.update(ood=[]),
     "no legend": lambda d: d.pop("legend"),

@@ -51,6 +51,15 @@ def choose_per_class(classes: npt.ArrayLike, per_class: int, rng: np.random.Gene
     return np.sort(order[_rank_in_run(classes[order]) < per_class])
 
 
+def evenly(counts: Sequence[int], total: int) -> int:
+    """The largest number a class such that no more than ``total`` are taken in all; at least 1."""
+    low, high = 1, int(max(counts))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if sum(min(c, middle) for c in counts) <= total else (low, middle - 1)
+    return low
+
+
 def random_split(
     classes: npt.ArrayLike, *, folds: int = 4, rng: np.random.Generator, names: Optional[Sequence[str]] = None
 ) -> Folds:
