@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence
 
 from . import report_page as html
-from .accuracy import Accuracy
 from .duration import duration
 from .errors import ModelFileError
 from .files import write_whole
 from .legend import Legend
-from .report_charts import bar, curves, matrix
-from .report_page import Html, Section
+from .report_accuracy import accuracy_sections
+from .report_confidence import confidence_section
+from .report_features import features_section
+from .report_losses import losses_section
+from .report_page import Section
+from .translation import tr
 
 Document = Mapping[str, Any]
 
@@ -23,44 +26,22 @@ KIND_NAMES = {
     "sar_db": "SAR, dB",
     "other": "other",
 }
-_LOSS_NAMES = {"unmasked": "spectral", "masked": "spectral, masked", "second": "second sensor"}
-_PROTOCOLS = {
-    "polygon": "Judged on polygons that were kept out of the training{folds}, with a gap{gap} around them.",
-    "random": "Judged on random pixels{folds}. They lie beside training pixels, so the figures are optimistic: "
-    "on new ground expect less.",
-}
 
 
 def training_report(document: Document, *, warnings: Sequence[str] = ()) -> str:
     """The report on a trained classifier. ``warnings`` came up on the way and are no part of the model."""
-    legend = Legend.from_json(document["legend"])
-    sections = [
-        _accuracy(document, warnings),
-        _classes(document, legend),
-        _confusion(document, legend),
-        _training(document),
-        _sensors(document),
-        _provenance(document, {}),
-    ]
-    return html.page("Land-cover classifier", _made_by(document), [section for section in sections if section.body])
+    return _page("classifier", document, {}, warnings)
 
 
 def model_report(kind: str, document: Document, *, parameters: Mapping[str, int]) -> str:
     """The report on any model file; ``parameters`` are counts by part. Raises :class:`ModelFileError` for a document
     that is not of the expected form."""
     try:
-        if kind == "classifier":
-            legend = Legend.from_json(document["legend"])
-            sections = [_accuracy(document, ()), _classes(document, legend), _confusion(document, legend)]
-        else:
-            sections = []
-        sections += [_sensors(document), _training(document), _provenance(document, parameters)]
+        return _page(kind, document, parameters, ())
     except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(
             f"The model's description is not of the expected form ({type(error).__name__}: {error}); train it anew."
         ) from None
-    title = "Land-cover classifier" if kind == "classifier" else "Pretrained diffusion model"
-    return html.page(title, _made_by(document), [section for section in sections if section.body])
 
 
 def write_report(path: Path | str, page: str) -> None:
@@ -68,84 +49,21 @@ def write_report(path: Path | str, page: str) -> None:
     write_whole(path, page.encode("utf-8", "replace"))
 
 
-def _accuracy(document: Document, warnings: Sequence[str]) -> Section:
-    found = document.get("accuracy")
-    if not found:
-        return Section("Accuracy", html.join([html.paragraph("It was not validated."), html.notes(warnings)]))
-    own = Accuracy.from_json(found)
-    parts = [html.figures(_headline(own)), html.paragraph(_protocol(found), "quiet")]
-    if found.get("random_split"):
-        other = dict(_headline(Accuracy.from_json(found["random_split"])))
-        told = ", ".join(f"{name.lower()} {value}" for name, value in other.items())
-        parts.append(
-            Html(
-                f'<p class="quiet">A random split of the same pixels would give {told}. That is the optimistic figure '
-                "that is often published: its test pixels lie beside training pixels.</p>"
-            )
-        )
-    parts.append(html.notes([*map(str, found.get("notes") or ()), *warnings]))
-    return Section("Accuracy", html.join(parts))
-
-
-def _protocol(found: Document) -> str:
-    protocol = str(found.get("protocol"))
-    if protocol not in _PROTOCOLS:
-        return protocol
-    folds = f" in {found['folds']} folds" if found.get("folds") else ""
-    gap = f" of {found['gap']} pixels" if found.get("gap") else ""
-    return _PROTOCOLS[protocol].format(folds=folds, gap=gap)
-
-
-def _headline(accuracy: Accuracy) -> list[tuple[str, Html]]:
-    kappa = html.text(None if accuracy.kappa is None else f"{accuracy.kappa:.3f}")
-    return [
-        ("Overall accuracy", html.percent(accuracy.overall)),
-        ("Average accuracy", html.percent(accuracy.average)),
-        ("Kappa", kappa),
+def _page(kind: str, document: Document, parameters: Mapping[str, int], warnings: Sequence[str]) -> str:
+    about = [_sensors(document), _provenance(document, parameters)]
+    if kind != "classifier":
+        sections = [losses_section(tr("Pretraining"), document), *about]
+        return html.page(tr("Pretrained diffusion model"), _made_by(document), [s for s in sections if s.body])
+    legend = Legend.from_json(document["legend"])
+    sections = [
+        *accuracy_sections(document, legend, warnings),
+        confidence_section(document),
+        features_section(document, legend),
+        losses_section(tr("Training"), document),
+        losses_section(tr("Pretraining"), document.get("pretrained") or {}),
+        *about,
     ]
-
-
-def _classes(document: Document, legend: Legend) -> Section:
-    counts = list(document.get("class_counts") or [None] * len(legend))
-    head = ["Class", "Value", "Labelled pixels"]
-    rows: list[list[html.Content]] = [
-        [html.swatch(c.color, c.name), c.value, count] for c, count in zip(legend.classes, counts)
-    ]
-    if document.get("accuracy"):
-        accuracy = Accuracy.from_json(document["accuracy"])
-        head += ["Producer's accuracy", "User's accuracy", "F1"]
-        for row, *figures in zip(rows, accuracy.producers, accuracy.users, accuracy.f1):
-            row += [bar(figure) for figure in figures]
-    return Section("Classes", html.table(head, rows, numbers=(1, 2)))
-
-
-def _confusion(document: Document, legend: Legend) -> Section:
-    if not document.get("accuracy"):
-        return Section("", Html(""))
-    counts = Accuracy.from_json(document["accuracy"]).confusion
-    if len(counts) != len(legend):
-        raise ValueError(f"{len(legend)} classes, but a matrix of {len(counts)}")
-    colors = [c.color for c in legend.classes]
-    return Section(
-        "Confusion matrix",
-        html.join(
-            [
-                matrix(counts, legend.names, colors),
-                html.paragraph("Counts of validation pixels; the shade shows the share of the row.", "quiet"),
-            ]
-        ),
-    )
-
-
-def _training(document: Document) -> Section:
-    losses = (document.get("training") or {}).get("losses") or []
-    unit = "epoch" if any("epoch" in row for row in losses) else "step"
-    series: dict[str, list[tuple[float, float]]] = {}
-    for row in losses:
-        for name, value in row.items():
-            if name != unit and value is not None:
-                series.setdefault(_LOSS_NAMES.get(name, str(name)), []).append((float(row[unit]), float(value)))
-    return Section("Training loss", curves(series, x_label=unit, y_label="loss"))
+    return html.page(tr("Land-cover classifier"), _made_by(document), [s for s in sections if s.body])
 
 
 def _sensors(document: Document) -> Section:

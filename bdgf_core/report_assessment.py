@@ -6,7 +6,7 @@ from typing import Any, Mapping, Optional, Sequence
 
 from . import report_page as html
 from .report_charts import bar, matrix
-from .report_page import Html, Section
+from .report_page import Html, Section, amount
 from .translation import tr
 
 Document = Mapping[str, Any]
@@ -105,10 +105,14 @@ def _areas(document: Document) -> Section:
     head += [tr("95 % by polygons")] * clustered + [tr("User's accuracy"), tr("Producer's accuracy")]
     rows: list[list[html.Content]] = []
     for entry, area in zip(document["legend"], areas["per_class"]):
-        row: list[html.Content] = [_swatch(entry), _amount(area["mapped"]), _around(area["adjusted"], area["margin"])]
+        row: list[html.Content] = [
+            _swatch(entry),
+            amount(area["mapped"]),
+            _around(area["adjusted"], area["margin"]),
+        ]
         if clustered:
             limits = area["cluster_interval"]
-            row.append(tr("{low} to {high}", low=_amount(limits[0]), high=_amount(limits[1])) if limits else None)
+            row.append(tr("{low} to {high}", low=amount(limits[0]), high=amount(limits[1])) if limits else None)
         row += [_share(area["users_accuracy"], area["users_margin"])]
         row += [_share(area["producers_accuracy"], area["producers_margin"])]
         rows.append(row)
@@ -170,16 +174,11 @@ def _range(name: str, limits: Optional[Sequence[float]]) -> Html:
     return html.text(tr("{low:.1f} to {high:.1f} %", low=100 * low, high=100 * high))
 
 
-def _amount(value: float) -> str:
-    """A whole number where it is large, with thousands told apart."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def _around(value: Optional[float], margin: Optional[float]) -> Optional[str]:
     """Without a margin of nothing, which only says that the sample holds no error."""
     if value is None:
         return None
-    return f"{_amount(value)} ± {_amount(margin)}" if margin else _amount(value)
+    return f"{amount(value)} ± {amount(margin)}" if margin else amount(value)
 
 
 def _share(value: Optional[float], margin: Optional[float]) -> Optional[str]:

@@ -33,6 +33,7 @@ def page(title: str, subtitle: str, sections: Iterable[Section]) -> str:
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_LOADS}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
         f'<body><main><header><h1>{escape(title)}</h1><p class="quiet">{escape(subtitle)}</p></header>'
@@ -51,6 +52,11 @@ def text(value: Content) -> Html:
 
 def percent(value: Optional[float]) -> Html:
     return text(None if value is None else f"{100 * value:.1f} %")
+
+
+def amount(value: float) -> str:
+    """A whole number where it is large, with thousands told apart."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def join(parts: Iterable[str]) -> Html:
@@ -109,11 +115,14 @@ def swatch(color: str, name: str) -> Html:
     return Html(f'<span class="swatch" style="background:{escape(color)}"></span>{escape(name)}')
 
 
+_NOTHING_LOADS = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2329; --quiet: #66717c; --line: #d9dfe4; --ground: #fff; --soft: #f4f6f8;
-  --accent: 36 100 170; --note: #fff8e6; --note-line: #e2b93b; }
+  --accent: 36 100 170; --note: #fff8e6; --note-line: #e2b93b; --s0: #0072b2; --s1: #d55e00; --s2: #009e73;
+  --s3: #b5568c; --s4: #a87900; --s5: #3a8fc4; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e8ec; --quiet: #97a3ae; --line: #38414a; --ground: #171b1f;
-  --soft: #20262c; --accent: 110 170 235; --note: #2b2616; --note-line: #a5872c; } }
+  --soft: #20262c; --accent: 110 170 235; --note: #2b2616; --note-line: #a5872c; --s0: #56a8e0; --s1: #f28a45;
+  --s2: #35c49a; --s3: #e39ac4; --s4: #f0c04a; --s5: #8fd3f4; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto,
   "Helvetica Neue", "DejaVu Sans", sans-serif; }
@@ -152,10 +161,20 @@ small { display: block; white-space: nowrap; }
 svg { display: block; max-width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--quiet); font: 12px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 svg .axis { stroke: var(--line); } svg .track { fill: var(--soft); } svg .bar { fill: rgb(var(--accent)); }
-svg polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
-.s0 { stroke: #2f74c0; } .s1 { stroke: #d1702b; } .s2 { stroke: #2f9e6b; } .s3 { stroke: #a256b8; }
-.s4 { stroke: #b3423f; } .s5 { stroke: #7d8a2e; }
+svg polyline, .s0, .s1, .s2, .s3, .s4, .s5 { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
+.s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); stroke-dasharray: 7 3; }
+.s2 { stroke: var(--s2); stroke-dasharray: 2 3; } .s3 { stroke: var(--s3); stroke-dasharray: 9 3 2 3; }
+.s4 { stroke: var(--s4); stroke-dasharray: 14 4; } .s5 { stroke: var(--s5); stroke-dasharray: 5 2 2 2 2 2; }
+.dot { fill: var(--s0); stroke: var(--ground); } .ring { fill: var(--ground); stroke: var(--s1); stroke-width: 2; }
+.ideal, .between { stroke: var(--quiet); stroke-dasharray: 3 3; } .between { stroke-dasharray: none; }
+.dots circle { fill-opacity: .8; stroke: var(--ground); stroke-width: .4; } .frame { fill: var(--soft); }
+svg text.over { fill: var(--ink); font-weight: 700; paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
+.panels { display: flex; flex-wrap: wrap; gap: 0 1.6rem; } .panels > div { min-width: 0; break-inside: avoid; }
+.panels h3 { color: var(--quiet); font-weight: 500; }
+.key { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; margin: .6rem 0 0; padding: 0; }
 details { margin-top: .6rem; } summary { cursor: pointer; color: var(--quiet); }
+.key.upright { display: block; columns: 14rem auto; margin: 0; } .key.upright li { margin-bottom: .25rem; }
+.map { image-rendering: pixelated; max-width: 100%; height: auto; align-self: flex-start; margin-bottom: .6rem; }
 @media print { main { padding: 0; max-width: none; } details { display: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

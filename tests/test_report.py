@@ -13,7 +13,7 @@ import pytest
 from bdgf_core.accuracy import Accuracy
 from bdgf_core.errors import ModelFileError
 from bdgf_core.report import model_report, training_report, write_report
-from bdgf_core.report_charts import curves
+from bdgf_core.report_curves import curves
 
 OWN = Accuracy(((5, 3, 0), (0, 8, 2), (0, 0, 0)))
 RANDOM = Accuracy(((8, 0, 0), (1, 9, 0), (0, 0, 0)))
@@ -36,18 +36,36 @@ DOCUMENT: dict[str, Any] = {
     },
 }  # fmt: skip
 DOCUMENT["accuracy"]["random_split"] = RANDOM.to_json()
+DOCUMENT["calibration"] = {
+    "method": "temperature scaling", "temperature": 1.25, "fitted": 1.25, "samples": 18, "folds": 4,
+    "before": {"calibration_error": 0.213, "log_loss": 0.9, "reliability": [[8, 0.5, 0.25], [10, 0.95, 0.9]]},
+    "after": {"calibration_error": 0.104, "log_loss": 0.8, "reliability": [[18, 0.7, 0.6]]},
+}  # fmt: skip
+DOCUMENT["features"] = {
+    "held_out": True, "classes": [0, 0, 1, 2],
+    "branches": {"cnn": [[-1.0, 0.5], [-0.9, 0.4], [1.0, -0.2], [0.0, 0.0]], "mamba": [[0.0, 0.0]] * 4},
+}  # fmt: skip
+DOCUMENT["pretrained"] = {
+    "training": {"losses": [{"step": s, "total": 0.5, "unmasked": 1 / s, "second": 2 / s} for s in (1, 2, 3)]}
+}
 
 
 class WellFormed(HTMLParser):
     """Every element that opens closes in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, images: bool = False) -> None:
         super().__init__()
         self.open: list[str] = []
+        self.images = 0
+        self._may_hold_images = images
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag != "script" and not any(name.startswith("on") for name, _ in attrs)
-        if tag != "meta":
+        if tag == "img":
+            assert self._may_hold_images
+            assert re.fullmatch(r"data:image/png;base64,[A-Za-z0-9+/]+=*", dict(attrs)["src"] or "")
+            self.images += 1
+        elif tag != "meta":
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -82,7 +100,49 @@ def test_the_matrix_stands_the_right_way_round() -> None:
     assert re.findall(r">([\d·]+)</td>", row.group(1)) == ["5", "3", "·", "8"]
 
 
-@pytest.mark.parametrize("missing", ["accuracy", "training", "sensors", "class_counts", "created_with"])
+def test_the_report_tells_how_far_confidence_can_be_believed() -> None:
+    page = training_report(DOCUMENT)
+    assert page.index("10.4 %") < page.index("21.3 %"), "what maps have comes first"
+    assert "1.25" in page and page.count('class="ideal"') == 2
+    kept = {**DOCUMENT, "calibration": {**DOCUMENT["calibration"], "temperature": 1.0}}
+    page = training_report(kept)
+    assert "left as it is" in page and page.count('class="ideal"') == 1 and "21.3 %" in page and "10.4 %" not in page
+    assert "not calibrated" in training_report({**DOCUMENT, "calibration": None})
+
+
+def test_each_branch_has_its_picture_of_the_classes() -> None:
+    page = training_report(DOCUMENT)
+    pictures = re.findall(r"<svg [^>]*Features of a branch.*?</svg>", page)
+    assert len(pictures) == 2 and all(picture.count("<circle") == 4 for picture in pictures)
+    places = [float(value) for value in re.findall(r'c[xy]="([-\d.]+)"', pictures[0])]
+    assert 0 < min(places) and max(places) < 300
+    assert re.findall(r"<title>(.*?)</title>", pictures[0]) == ["Wald", "水", "Reed"], "shown without colours too"
+    assert re.findall(r">(\d)</text>", pictures[0]) == ["2", "7", "9"]
+
+
+def test_losses_stand_apart_by_sensor() -> None:
+    page = training_report(DOCUMENT)
+    pretraining = page[page.index("<h2>Pretraining") :]
+    for title in ("Spectral", "Second sensor"):
+        assert re.search(rf"<h3>{title}</h3><svg", pretraining), title
+    assert "where masked" not in pretraining[: pretraining.index("<h2>", 5)]
+
+
+def test_polygons_stand_against_random_pixels() -> None:
+    page = training_report(DOCUMENT)
+    part = page[page.index("Polygons against random") :]
+    row = re.search(r"Wald</td>(.*?)</tr>", part)
+    assert row is not None and re.findall(r"([\d.]+) %", row.group(1)) == ["76.9", "94.1"]
+    full, ring = (
+        float(x) for kind in ("dot", "ring") for x in re.findall(rf'class="{kind}" cx="([\d.]+)"', row.group(1))
+    )
+    assert full < ring, "the honest figure lies to the left"
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["accuracy", "training", "sensors", "class_counts", "created_with", "calibration", "features", "pretrained"],
+)
 def test_what_is_absent_is_left_out(missing: str) -> None:
     for absent in ({}, {missing: None}):
         document = {key: value for key, value in DOCUMENT.items() if key != missing} | absent
@@ -120,7 +180,11 @@ def test_every_text_is_escaped() -> None:
         (("accuracy", "confusion"), [[1, 2], [3]]), (("accuracy", "confusion"), [[1]]), (("sensors",), [1]),
         (("sensors", "second"), {"kind": "sar_db"}), (("training", "losses"), [{"step": 1, "a": "x"}]),
         (("training", "losses"), [{"total": 1.0}]), (("training", "losses"), [{"step": 10**400, "a": 1}]),
-        (("training",), "long"), (("class_counts",), 3),
+        (("training",), "long"), (("class_counts",), 3), (("calibration",), "x"), (("calibration", "temperature"), "2"),
+        (("calibration", "temperature"), 1e9), (("calibration", "before"), None), (("features",), [1]),
+        (("calibration", "before", "reliability"), [[1, "a", 2]]), (("calibration", "after", "log_loss"), "x"),
+        (("features", "classes"), [99, 0, 0, 0]), (("features", "branches", "cnn"), [[0, 0]]), (("pretrained",), [1]),
+        (("features", "branches", "cnn"), [["a", 0]] * 4), (("features", "branches"), 3),
     ],
 )  # fmt: skip
 def test_a_document_of_another_form_is_a_clear_error(path: tuple[str, ...], value: Any) -> None:

@@ -269,6 +269,8 @@ def _paths(document: Document) -> Iterator[tuple[Union[str, int], ...]]:
             ("accuracy", "confusion"),
         )
         yield from (("accuracy", "confusion", 0), ("accuracy", "overall_accuracy"), ("accuracy", "protocol"))
+        yield from (("calibration",), ("calibration", "temperature"), ("calibration", "before"), ("features",))
+        yield from (("features", "classes"), ("features", "branches"), ("features", "branches", "cnn", 0))
         yield from (("created_with",), ("class_counts",), ("training",), ("sensors",))
         yield from (("method", "network", name) for name in document["method"]["network"])
     yield from ((*base, *path) for path in (

@@ -34,7 +34,7 @@ QUIET = {"html", "head", "meta", "title", "style", "body", "main", "header", "se
          "dl", "dd",
          "dt", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "span", "details", "summary", "svg", "line",
          "rect",
-         "text", "polyline"}  # fmt: skip
+         "text", "polyline", "circle", "g"}  # fmt: skip
 
 
 class Reader(HTMLParser):
