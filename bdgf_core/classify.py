@@ -11,20 +11,27 @@ from typing import Any, Optional
 import numpy as np
 import torch
 
+from . import __version__
 from .device import choose_device
 from .duration import duration
 from .errors import InputError, ModelFileError
-from .files import claim
+from .files import check_writable, claim
 from .input_checks import warn_of_inputs
 from .inputs import InputReader, NetworkInputs, tile_side
+from .map_summary import MapSummary
 from .map_writers import MapWriters, Tile
 from .memory import memory_bound, peak_memory_mb
 from .models import Classifier, load_classifier
 from .out_of_memory import Parts
+from .png import png
 from .progress import Progress
+from .raster.grid import Grid
+from .raster.pixel_area import pixel_hectares
 from .raster.stack import RasterSource
 from .raster.window import tiles
 from .raster.writer import check_output
+from .report import write_report
+from .report_map import map_report
 from .sensors import match_sources, open_stack, second_kind
 from .stoppable import stoppable
 from .translation import tr
@@ -39,8 +46,8 @@ _PATCHES_AT_ONCE = {"cpu": 256, "cuda": 1024}  # on a CPU more of them fall out 
 @dataclass(frozen=True)
 class ClassifyConfig:
     """What to map. ``min_data`` is the share of each sensor's bands that a pixel needs to be mapped; the rasters of
-    :data:`FURTHER` come on request; ``tile`` pixels a side, by memory if None. What is done is saved every
-    ``checkpoint_s`` seconds; ``resume`` goes on from what an interrupted run of the same job has saved.
+    :data:`FURTHER` and the ``report`` come on request; ``tile`` pixels a side, by memory if None. What is done is saved
+    every ``checkpoint_s`` seconds; ``resume`` goes on from what an interrupted run of the same job has saved.
 
     ``entropy`` is Shannon's of the class probabilities over that of equal ones, ``disagreement`` that of the network's
     branches (:meth:`GroupNetwork.disagreement`), both from 0 to 1; ``ood`` tells how unlike the training samples a
@@ -58,6 +65,7 @@ class ClassifyConfig:
     entropy: Optional[str] = None
     disagreement: Optional[str] = None
     ood: Optional[str] = None
+    report: Optional[str] = None
     tile: Optional[int] = None
     memory_mb: Optional[int] = None
     resume: bool = True
@@ -68,12 +76,13 @@ class ClassifyConfig:
             raise InputError(f"The least share of data must lie between 0 and 1, not at {self.min_data}.")
         if self.tile is not None and self.tile < 1:
             raise InputError(f"A tile is at least 1 pixel wide, not {self.tile}.")
-        if len({os.path.abspath(path) for path in self.outputs}) < len(self.outputs):
+        written = [*self.outputs, *([self.report] if self.report else [])]
+        if len({os.path.abspath(path) for path in written}) < len(written):
             raise InputError("Two outputs have the same name; give each its own.")
 
     @property
     def outputs(self) -> list[str]:
-        """The files to write, the map first."""
+        """The rasters to write, the map first."""
         return [self.output, *filter(None, (getattr(self, name) for name in FURTHER))]
 
 
@@ -87,12 +96,13 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
     inputs = [str(spectral.path), *([str(second.path)] if second else []), config.classifier]
     for path in config.outputs:
         check_output(path, inputs=inputs)
+    if config.report:
+        check_writable(config.report, inputs=inputs)
     _refuse_unknown(config, classifier)
     classifier.network.to(device.torch)
-    mapped = 0
     kind = second_kind(classifier.pretrained.sensors)
     with ExitStack() as outputs:
-        outputs.enter_context(claim(*config.outputs))
+        outputs.enter_context(claim(*config.outputs, config.report))
         stack = outputs.enter_context(open_stack(spectral, second, progress, second_kind=kind))
         warn_of_inputs(stack, spectral, second, progress, second_kind=kind, known=classifier.pretrained.sensors)
         reader = classifier.reader(stack, device)
@@ -112,12 +122,13 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         tags = {"BDGF_CLASSIFIER": config.classifier, "BDGF_DEVICE": device}
         paths = {name: getattr(config, name) for name in ("output", *FURTHER)}
         writers = MapWriters(paths, classifier, grid, outputs, inputs=inputs, tags=tags)
+        summary = MapSummary(classifier.legend, grid)
         timed = False
         for i, window in enumerate(tiles(grid.height, grid.width, side)):
             tile = done.load(i)
             if tile is not None:
                 writers.write(window, tile)
-                mapped += int((tile["output"] != writers.nodata).sum())
+                summary.add(window, tile)
                 progress.skip_to(0.99 * (i + 1) / total)
                 continue
             began = time.monotonic()
@@ -127,19 +138,36 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
             tile = writers.tile(seen, enough, found)
             writers.write(window, tile)
             done.add(i, tile)
-            mapped += int(enough.sum())
+            summary.add(window, tile)
             if not timed and total > 1:
                 timed, ahead = True, (time.monotonic() - began) * (total - i - 1)
                 progress.message(f"{total} tiles of {side} pixels; about {duration(ahead)} to go.")
             progress.update(0.99 * (i + 1) / total)
-        if not mapped:
+        if not summary.mapped:
             unfinished.remove()
             raise InputError("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
         writers.finish()
         progress.update(1.0)  # the last chance to stop: the files appear as the block ends
+        seconds = round(time.monotonic() - started, 1)
+        if config.report:
+            facts = {"device": str(device), "seconds": seconds, **_facts(config, classifier, grid)}
+            write_report(config.report, map_report({**facts, **summary.to_json()}, png(summary.colored())))
     return {
-        **paths, "pixels": mapped, "classes": classifier.legend.to_json(),
-        "seconds": round(time.monotonic() - started, 1), "device": str(device), "peak_memory_mb": peak_memory_mb(),
+        **paths, "report": config.report, "pixels": summary.mapped, "mapped_share": summary.mapped_share,
+        "mean_confidence": summary.mean_confidence, "classes": classifier.legend.to_json(), "seconds": seconds,
+        "device": str(device), "peak_memory_mb": peak_memory_mb(),
+    }  # fmt: skip
+
+
+def _facts(config: ClassifyConfig, classifier: Classifier, grid: Grid) -> dict[str, Any]:
+    """Of the map's document, what is known before there is a map."""
+    return {
+        "created_with": f"BDGF {__version__}", "output": config.output, "further": config.outputs[1:],
+        "classifier": config.classifier, "trained_with": classifier.document.get("created_with"),
+        "spectral": str(config.spectral.path), "second": str(config.second.path) if config.second else None,
+        "accuracy": classifier.document.get("accuracy"), "temperature": classifier.temperature,
+        "min_data": config.min_data, "size": [grid.width, grid.height], "crs": grid.crs.GetName() if grid.crs else None,
+        "pixel_hectares": pixel_hectares(grid),
     }  # fmt: skip
 
 

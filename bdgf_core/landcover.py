@@ -113,7 +113,7 @@ def _steps(config: LandcoverConfig) -> tuple[PretrainConfig, TrainConfig, Classi
     return (
         _pick(PretrainConfig, config, output=pretrained),
         _pick(TrainConfig, config, **rasters, pretrained=pretrained, output=classifier, report=report),
-        _pick(ClassifyConfig, config, **rasters, classifier=classifier),
+        _pick(ClassifyConfig, config, **rasters, classifier=classifier, report=None),
     )
 
 

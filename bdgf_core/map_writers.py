@@ -10,6 +10,7 @@ import numpy as np
 
 from . import __version__
 from .accuracy import Accuracy
+from .calibration import calibrated
 from .inputs import NetworkInputs
 from .models import Classifier
 from .raster.grid import Grid
@@ -39,7 +40,11 @@ class MapWriters:
         self._values = np.array(legend.values, np.int32 if wide else np.uint8)  # no uint16 in model files
         self.nodata = 65535 if wide else 255
         self._sensors = list(classifier.pretrained.sensors)
-        tags = {**tags, "BDGF_VERSION": __version__, "BDGF_TRAINING": classifier.document.get("created_with", "")}
+        self._temperature = classifier.temperature
+        tags = {
+            **tags, "BDGF_VERSION": __version__, "BDGF_TRAINING": classifier.document.get("created_with", ""),
+            "BDGF_TEMPERATURE": f"{classifier.temperature:g}",
+        }  # fmt: skip
         accuracy = classifier.document.get("accuracy")
         overall = Accuracy.from_json(accuracy).overall if accuracy else None
         if accuracy and overall is not None:
@@ -72,24 +77,29 @@ class MapWriters:
                 self._writers[name] = outputs.enter_context(create_raster(path, grid, tags=tags, inputs=inputs, **how))
 
     def tile(self, seen: NetworkInputs, enough: np.ndarray[Any, Any], found: Tile) -> Tile:
-        """What is to be written of a tile, by raster; nothing is found where no pixel has enough data."""
+        """What is to be written of a tile, by raster; nothing is found where no pixel has enough data. And
+        "confidence_sums" (K,) of the pixels by their class on the map."""
         classes = np.full(enough.shape, self.nodata, self._values.dtype)
         if not found:
             nothing = np.full((len(self._values), *enough.shape), np.nan, np.float32)
             found = {"probabilities": nothing, "disagreement": nothing[0], "ood": nothing[0]}
-        probabilities = found["probabilities"]
-        classes[enough] = self._values[probabilities[:, enough].argmax(0)]
+        best = found["probabilities"][:, enough].argmax(0)
+        classes[enough] = self._values[best]
+        probabilities = calibrated(found["probabilities"], self._temperature, axis=0)
+        confidence = probabilities.max(0)
         shares = np.stack([seen.data_share[name] for name in self._sensors])
-        tile = {**found, "output": classes, "quality": np.round(100 * shares).astype(np.uint8)}
-        if "confidence" in self._writers:
-            tile["confidence"] = probabilities.max(0)
+        tile = {
+            **found, "output": classes, "probabilities": probabilities, "confidence": confidence,
+            "quality": np.round(100 * shares).astype(np.uint8),
+        }  # fmt: skip
         if "entropy" in self._writers:
             tile["entropy"] = normalized_entropy(probabilities)
-        return {name: tile[name] for name in self._writers}
+        sums = np.bincount(best, confidence[enough].astype(np.float64), len(self._values))
+        return {**{name: tile[name] for name in self._writers}, "confidence_sums": sums}
 
     def write(self, window: Window, tile: Tile) -> None:
-        for name, array in tile.items():
-            self._writers[name].write(window, array)
+        for name, writer in self._writers.items():
+            writer.write(window, tile[name])
 
     def finish(self) -> None:
         for writer in self._writers.values():

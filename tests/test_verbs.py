@@ -11,6 +11,7 @@ import pytest
 from osgeo import gdal
 from tiny_scene import CLASSES, HEIGHT, WIDTH, Events, TinyScene, read
 
+from bdgf_core.calibration import calibrated
 from bdgf_core.checkpoint import load_model, save_model
 from bdgf_core.classify import FURTHER, ClassifyConfig, classify
 from bdgf_core.errors import BdgfError, Canceled
@@ -51,7 +52,8 @@ def chain_of(scene: TinyScene, name: str, *, second: bool = True, bands=None) ->
     )
     last = ClassifyConfig(
         classifier, scene.source(), scene.path(f"{name}.tif"),
-        **{further: scene.path(f"{name}_{further}.tif") for further in FURTHER}, **common,
+        **{further: scene.path(f"{name}_{further}.tif") for further in FURTHER},
+        report=scene.path(f"{name}_map.html"), **common,
     )  # fmt: skip
     return Chain(scene, first, then, last, {}, {})
 
@@ -169,6 +171,52 @@ def test_what_has_too_little_data_stays_nodata(chain):
     there = (chain.scene.spectral > -9000).mean(0)
     assert np.array_equal(quality[0], np.round(100 * there)) and (quality[1] == 100).all()
     assert np.array_equal(classes == 255, there < 0.5)
+
+
+def test_calibration_scales_confidence_and_leaves_the_map(chain):
+    """Training stores what it found on samples kept apart; classify applies what is stored."""
+    model = load_model(chain.train.output)
+    found = model.document["calibration"]
+    assert found["samples"] == np.sum(model.document["accuracy"]["confusion"]) and found["folds"] >= 2
+    assert chain.results["train"]["temperature"] == found["temperature"]
+    plain, warm = ({**model.document, "calibration": {**found, "temperature": t}} for t in (1.0, 2.0))
+    maps = []
+    for name, document in (("plain", plain), ("warm", warm)):
+        save_model(chain.scene.path(f"{name}.bdgf"), "classifier", document, model.tensors)
+        paths = {key: chain.scene.path(f"{name}_{key}.tif") for key in ("output", "confidence", "probabilities")}
+        config = replace(
+            chain.classify,
+            classifier=chain.scene.path(f"{name}.bdgf"),
+            **{**dict.fromkeys((*FURTHER, "report")), **paths},
+        )
+        run(classify, config)
+        maps.append({key: read(path) for key, path in paths.items()})
+    one, other = maps
+    there = one["output"][0] != 255
+    assert np.array_equal(one["output"], other["output"])
+    scaled = calibrated(one["probabilities"][:, there], 2.0, axis=0)
+    assert np.allclose(scaled, other["probabilities"][:, there], atol=1e-6)
+    assert np.array_equal(other["confidence"][0][there], other["probabilities"][:, there].max(0))
+    assert (other["confidence"][0][there] < one["confidence"][0][there]).mean() > 0.9
+
+
+def test_the_page_tells_what_the_map_holds(chain):
+    told, page = chain.results["classify"], Path(chain.classify.report).read_text("utf-8")
+    classes = read(chain.classify.output)[0]
+    confidence = read(chain.classify.confidence)[0]
+    assert told["mean_confidence"] == pytest.approx(confidence[classes != 255].mean(), abs=1e-6)
+    assert told["mapped_share"] == (classes != 255).mean() and told["report"] == chain.classify.report
+    for entry in told["classes"]:
+        count = int((classes == entry["value"]).sum())
+        assert f"{entry['name']}</td>" in page and f">{count:,}</td>" in page, entry
+    assert "data:image/png;base64," in page and "<script" not in page
+
+
+def test_branches_are_shown_on_a_plane_with_samples_kept_apart(chain):
+    features = load_model(chain.train.output).document["features"]
+    assert features["held_out"] and set(features["branches"]) == {"cnn", "transformer", "mamba", "statistics"}
+    for places in features["branches"].values():
+        assert np.shape(places) == (len(features["classes"]), 2) and np.abs(places).max() <= 1
 
 
 @pytest.mark.parametrize("least,unmapped", [(0.0, 20), (0.9, 20 + 12 + 12)])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from qgis.core import (
     QgsProcessingContext,
+    QgsProcessingOutputNumber,
     QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterRasterDestination,
 )
 
@@ -40,6 +42,9 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             "<b>Disagreement</b>: how far the opinions of its branches lie apart, from 0 to 1. <b>Out of "
             "distribution</b>: above 1 a pixel is unlike the training samples, and its class is a guess. <i>Suggest "
             "sites</i> takes them to say where to draw next.</p>"
+        ) + tr(
+            "<p><b>Report</b>: the map with its legend, how much there is of each class, and where it comes from, as "
+            "HTML.</p>"
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
@@ -65,11 +70,16 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             self.addParameter(
                 QgsProcessingParameterRasterDestination(name, description, optional=True, createByDefault=False)
             )
+        self.addParameter(
+            QgsProcessingParameterFileDestination("REPORT", tr("Report of the map"), "HTML (*.html)", optional=True)
+        )
+        self.addOutput(QgsProcessingOutputNumber("MAPPED_SHARE", tr("Share of the pixels that are mapped (0 to 1)")))
+        self.addOutput(QgsProcessingOutputNumber("MEAN_CONFIDENCE", tr("Mean confidence (0 to 1)")))
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         self.refuse_model(self.parameterAsFile(parameters, "CLASSIFIER", context), "classifier", parameters)
         self.refuse_rasters(parameters, context)
-        self.refuse_maps(parameters, context)
+        self.refuse_maps(parameters, context, others=[self.optional_file(parameters, "REPORT", context)])
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
         return {
@@ -80,4 +90,11 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
             "memory_mb": self.memory_mb(parameters, context),
             "resume": self.parameterAsBool(parameters, "RESUME", context),
+            "report": self.optional_file(parameters, "REPORT", context),
         }
+
+    def outputs(self, result: base.Parameters) -> base.Parameters:
+        outputs = super().outputs(result)
+        if result.get("report"):
+            outputs["REPORT"] = result["report"]
+        return {**outputs, **{name.upper(): result.get(name) for name in ("mapped_share", "mean_confidence")}}

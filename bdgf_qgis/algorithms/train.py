@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingContext, QgsProcessingParameterFile, QgsProcessingParameterFileDestination
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+)
 
 from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
@@ -57,6 +62,10 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             "network is sure of them. It may help with many classes in few places, and harms with few classes; "
             "compare the accuracies.</p>"
             "<p><b>Report</b>: accuracy by class, the confusion matrix and how they were found, as HTML.</p>"
+        ) + tr(
+            "<p>The report also shows how far the confidence can be believed, what each branch of the network tells "
+            "apart, and how the losses fell. Confidence is calibrated with the pixels kept apart, where that proves to "
+            "help.</p>"
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
@@ -82,6 +91,10 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             self.addParameter(parameter)
         for output in accuracies():
             self.addOutput(output)
+        self.addOutput(
+            QgsProcessingOutputNumber("CALIBRATION_ERROR", tr("Calibration error of the confidence (0 to 1)"))
+        )
+        self.addOutput(QgsProcessingOutputNumber("TEMPERATURE", tr("Temperature of the confidence")))
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         pretrained = self.parameterAsFile(parameters, "PRETRAINED", context)
@@ -114,6 +127,6 @@ class TrainAlgorithm(base.BdgfAlgorithm):
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
         outputs = {"OUTPUT": result["output"], "REPORT": result.get("report")}
-        for name in ("overall_accuracy", "average_accuracy", "kappa"):
+        for name in ("overall_accuracy", "average_accuracy", "kappa", "calibration_error", "temperature"):
             outputs[name.upper()] = result.get(name)
         return outputs

@@ -42,9 +42,11 @@ def test_pretrain_train_classify_info(engine, scene, run):
     )
     assert engine.job["validation"] == "random" and engine.job["labels"]["field"] == "class"
     assert (trained["OVERALL_ACCURACY"], trained["AVERAGE_ACCURACY"], trained["KAPPA"]) == (0.75, 0.5, 0.25)
+    assert (trained["CALIBRATION_ERROR"], trained["TEMPERATURE"]) == (0.125, 1.5)
     assert trained["OUTPUT"].endswith(".bdgf") and os.path.exists(trained["REPORT"])
     mapped = run("classify", CLASSIFIER=trained["OUTPUT"], **rasters, MIN_DATA=0.8, OUTPUT=scene.path("map.tif"))
-    assert mapped == {"OUTPUT": scene.path("map.tif")} and engine.job["min_data"] == 0.8
+    assert mapped == {"OUTPUT": scene.path("map.tif"), "MAPPED_SHARE": 0.75, "MEAN_CONFIDENCE": 0.5}
+    assert engine.job["min_data"] == 0.8
     assert engine.job["confidence"] is None and engine.job["quality"] is None
     told = run("modelinfo", MODEL=trained["OUTPUT"], HTML=scene.path("i.html"), JSON=scene.path("i.json"))
     assert told == {"HTML": scene.path("i.html"), "JSON": scene.path("i.json")}
@@ -74,12 +76,11 @@ def test_a_check_tells_its_counts_and_the_shift(engine, scene, run):
 def test_all_rasters_of_classify(engine, scene, run):
     classifier = scene.model("c.bdgf", "classifier", second=False)
     names = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD", "PROBABILITIES", "QUALITY")
-    results = run(
-        "classify", CLASSIFIER=classifier, SPECTRAL=scene.spectral, **dict.fromkeys(names, "TEMPORARY_OUTPUT")
-    )
-    assert set(results) == set(names) and all(
-        os.path.exists(path) and path.endswith(".tif") for path in results.values()
-    )
+    wanted = dict.fromkeys((*names, "REPORT"), "TEMPORARY_OUTPUT")
+    results = run("classify", CLASSIFIER=classifier, SPECTRAL=scene.spectral, **wanted)
+    assert set(results) == {*wanted, "MAPPED_SHARE", "MEAN_CONFIDENCE"}
+    assert all(os.path.exists(results[name]) and results[name].endswith(".tif") for name in names)
+    assert os.path.exists(results["REPORT"]) and results["REPORT"].endswith(".html")
 
 
 def test_no_validation_means_no_figures(engine, scene, run):
@@ -108,6 +109,7 @@ def test_map_over_an_input_is_refused(engine, scene, check):
     assert "is an input or another output" in check("classify", **given, OUTPUT=scene.spectral)
     same = scene.path("same.tif")
     assert "is an input or another output" in check("classify", **given, OUTPUT=same, CONFIDENCE=same)
+    assert "is an input or another output" in check("classify", **given, OUTPUT=same, REPORT=same)
     assert ".png" in check("classify", **given, OUTPUT=scene.path("map.png"))
 
 
