@@ -61,14 +61,23 @@ def by_shell(chain) -> None:
         subprocess.run([sys.executable, "-m", "bdgf_core", verb, *options], cwd=ROOT, check=True)
 
 
-def by_qgis(chain, folder: Path) -> None:
-    subprocess.run(
-        ["bash", str(ROOT / "scripts" / "dev_plugin.sh"), str(folder)], check=True, stdout=subprocess.DEVNULL
-    )
-    try:
-        qgis = QgisProcess.find(folder, folder / "profile", python=Path(sys.executable))
-    except StepFailed as reason:
-        pytest.skip(str(reason))
+def in_one_go(chain, name: str) -> dict[str, str]:
+    """What landcover is given, by the names of its options."""
+    scene, train = chain.scene, chain.train
+    return {
+        "spectral": train.spectral.path, "second": train.second.path, "second-kind": "sar_db",
+        "labels": train.labels.path, "class-field": train.labels.field, "steps": "3", "epochs": "1", "device": "cpu",
+        "output": scene.path(f"{name}_output.tif"), "confidence": scene.path(f"{name}_confidence.tif"),
+    }  # fmt: skip
+
+
+def by_shell_in_one_go(chain) -> None:
+    options = {**in_one_go(chain, "shell_in_one_go"), "memory-mb": "256"}
+    command = [sys.executable, "-m", "bdgf_core", "landcover"]
+    subprocess.run([*command, *(f"--{key}={value}" for key, value in options.items())], cwd=ROOT, check=True)
+
+
+def by_qgis(chain, qgis: QgisProcess) -> None:
     for verb, config in configs(chain, "qgis"):
         parameters = {"SPECTRAL": config.spectral.path, "SECOND": config.second.path, "OUTPUT": config.output}
         parameters |= {"DEVICE": "cpu", "MEMORY": "256"}
@@ -82,11 +91,56 @@ def by_qgis(chain, folder: Path) -> None:
         qgis.run(f"bdgf:{verb}", parameters)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("front_end", ["job", "shell", "qgis"])
-def test_the_same_map(chain, front_end, tmp_path):
+def by_qgis_in_one_go(chain, qgis: QgisProcess) -> None:
+    given = in_one_go(chain, "qgis_in_one_go").items()
+    qgis.run("bdgf:landcover", {**{key.upper().replace("-", "_"): value for key, value in given}, "MEMORY": "256"})
+
+
+def by_model(chain, qgis: QgisProcess) -> None:
+    """The chain that comes with the plugin, changed as in the Model Designer to take few steps."""
+    from qgis.core import QgsApplication, QgsProcessingModelChildParameterSource
+
+    model = QgsApplication.processingRegistry().algorithmById("bdgf:chainmap").copy()
+    for step, changes in {"pretrain": {"STEPS": 3}, "train": {"EPOCHS": 1}, "classify": {}}.items():
+        child = model.childAlgorithm(step)
+        for name, value in {**changes, "MEMORY": 256}.items():
+            child.addParameterSources(name, [QgsProcessingModelChildParameterSource.fromStaticValue(value)])
+        model.setChildAlgorithm(child)
+    path = chain.scene.path("chain.model3")
+    assert model.toFile(path)
+    given = {key.upper().replace("-", "_"): value for key, value in in_one_go(chain, "model").items()}
+    results = {"classify:OUTPUT": given.pop("OUTPUT"), "classify:CONFIDENCE": given.pop("CONFIDENCE")}
+    del given["STEPS"], given["EPOCHS"]
+    qgis.run(path, {**given, **results})
+
+
+@pytest.fixture
+def qgis(qgis_app, tmp_path) -> QgisProcess:
+    """QGIS's command line with the plugin and the real engine."""
+    lay_out = str(ROOT / "scripts" / "dev_plugin.sh")
+    subprocess.run(["bash", lay_out, str(tmp_path)], check=True, stdout=subprocess.DEVNULL)
+    try:
+        return QgisProcess.find(tmp_path, tmp_path / "profile", python=Path(sys.executable))
+    except StepFailed as reason:
+        pytest.skip(str(reason))
+
+
+def same_as_by_hand(chain, name: str) -> None:
     assert os.environ["OMP_NUM_THREADS"] == "1"  # for the child processes too
-    {"job": by_job, "shell": by_shell}.get(front_end, lambda chain: by_qgis(chain, tmp_path))(chain)
-    for name in ("output", "confidence"):
-        one = read(getattr(chain.classify, name))
-        assert np.array_equal(one, read(chain.scene.path(f"{front_end}_{name}.tif")))
+    for raster in ("output", "confidence"):
+        one = read(getattr(chain.classify, raster))
+        assert np.array_equal(one, read(chain.scene.path(f"{name}_{raster}.tif")))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("front_end", [by_job, by_shell, by_shell_in_one_go])
+def test_the_same_map_without_qgis(chain, front_end):
+    front_end(chain)
+    same_as_by_hand(chain, front_end.__name__[len("by_") :])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("front_end", [by_qgis, by_qgis_in_one_go, by_model])
+def test_the_same_map_by_qgis(chain, qgis, front_end):
+    front_end(chain, qgis)
+    same_as_by_hand(chain, front_end.__name__[len("by_") :])
