@@ -17,7 +17,11 @@ def sentence(said: str) -> str:
 
 def is_no_wheel(said: str) -> bool:
     """Whether pip found no package that fits, which it says of a broken connection too."""
-    return bool(re.search(r"could not find a version|no matching distribution|not a supported wheel", said, re.I))
+    return bool(
+        re.search(
+            r"could not find a version|no matching distribution|not a supported wheel|resolutionimpossible", said, re.I
+        )
+    )
 
 
 def _proxy() -> str:
@@ -100,8 +104,8 @@ _KNOWN = (  # the first that fits: pip says of many causes in the end that no di
         _network,
     ),
     (r"do not match the hashes|badzipfile|bad magic number|is invalid, it cannot|incompleteread|crc-32", _damaged),
-    # newer versions of pip say so too where one package has no wheel at all
-    (r"\A(?![\s\S]*no matching distributions)[\s\S]*resolutionimpossible", _conflict),
+    # without a dependency newer versions of pip say so of a package that has no wheel
+    (r" depends on [\s\S]*resolutionimpossible", _conflict),
     (r"externally-managed", _managed),
     (
         r"winerror (126|127|1114)\b|vcruntime|msvcp140|dll load failed|error loading .*\.dll"

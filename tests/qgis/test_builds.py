@@ -194,7 +194,7 @@ SAID = {
     "disk became full": FAILED + "[Errno 28] No space left on device",
     "index cannot be reached": "Retrying after connection broken by 'NewConnectionError('<urllib3>: Failed to "
     "establish a new connection: [Errno -3] Temporary failure in name resolution')'\nERROR: Could not find a version",
-    "numpy than QGIS's own": "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/",
+    "numpy than QGIS's own": "torch 2.13.0 depends on numpy\nERROR: ResolutionImpossible: for help visit https://pip.pypa.io/",
     "is damaged": "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
     "managed by the system": "error: externally-managed-environment",
     "260 characters": FAILED + "[Errno 2] No such file. HINT: This error might have occurred since this system does "
