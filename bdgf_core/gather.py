@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import shutil
 import tempfile
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
-from typing import Mapping, Optional
+from typing import Callable, Mapping, Optional
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from .translation import tr
 
 _READ_SIDE = 256
 _BLOCKS, _BLOCK = 64, 64
+_AT_ONCE = 512  # patches
 
 
 def labels_with_data(stack: RasterStack, sensors: Mapping[str, Sensor], labels: Labels) -> Labels:
@@ -48,47 +50,60 @@ def gather_samples(
 ) -> tuple[PatchSamples, FeatureScale]:
     """The samples of ``labels`` in their order, with standardised diffusion features in half precision, or as many
     principal ``components`` of them, and their scale. Features beyond half of the memory lie in a temporary file."""
-    samples = gather_patch_samples(reader, labels, memory_bytes=memory_bytes, progress=progress)
-    diffusion = samples.diffusion
-    assert diffusion is not None
-    scale = feature_scale(diffusion, components=components)
+    samples, features = _gather(reader, labels, memory_bytes=memory_bytes, progress=progress)
+    diffusion = features.tensor
+    scale = feature_scale(diffusion, components=components, on_part=features.release)
     count, _, side, _ = diffusion.shape
     scaled = diffusion if scale.basis is None else torch.empty((count, len(scale.basis), side, side), dtype=torch.half)
     inside = inside_raster(labels, reader.stack.grid, side)
-    for chunk in torch.arange(count).split(512):  # type: ignore[no-untyped-call]
+    for chunk in torch.arange(count).split(_AT_ONCE):  # type: ignore[no-untyped-call]
         scaled[chunk] = (scale.apply(diffusion[chunk].float()) * inside[chunk]).half()
+        features.release()
     return replace(samples, diffusion=scaled), scale
 
 
 def gather_patch_samples(reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress) -> PatchSamples:
     """The samples of ``labels`` in their order, with diffusion features as they are, in half precision."""
+    return _gather(reader, labels, memory_bytes=memory_bytes, progress=progress)[0]
+
+
+def _gather(
+    reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress
+) -> tuple[PatchSamples, _Features]:
     depth = reader.process.stack.depth
     channels = feature_channels(depth)
     count, side = len(labels), reader.patch
-    spectral = torch.empty((count, reader.sensors["spectral"].channels, side, side))
-    second = None
-    if "second" in reader.sensors:
-        second = torch.empty((count, reader.sensors["second"].channels, side, side))
-    diffusion = _half((count, channels, side, side), memory_bytes // 2)
-    by_tile = _cheapest_tiles(labels, tile_side(depth, memory_bytes=memory_bytes))
+    patches = {name: torch.empty((count, sensor.channels, side, side)) for name, sensor in reader.sensors.items()}
+    free = max(memory_bytes // 4, memory_bytes - sum(tensor.nbytes for tensor in patches.values()))
+    features = _Features((count, channels, side, side), free // 2)
+    by_tile = _cheapest_tiles(labels, tile_side(depth, memory_bytes=free - features.held_bytes))
     for done, (members, window) in enumerate(by_tile):
         index = torch.from_numpy(members)
         with stoppable(reader.denoiser, progress):
             inputs = reader.read(window)
         row = torch.from_numpy(labels.rows[members] - window.row).long().to(inputs.spectral.device)
         col = torch.from_numpy(labels.cols[members] - window.col).long().to(inputs.spectral.device)
-        spectral[index] = gather_patches(inputs.spectral, row, col, side).cpu()
-        if second is not None and inputs.second is not None:
-            second[index] = gather_patches(inputs.second, row, col, side).cpu()
-        diffusion[index] = gather_patches(inputs.diffusion, row, col, side).half().cpu()
+        patches["spectral"][index] = gather_patches(inputs.spectral, row, col, side).cpu()
+        if inputs.second is not None:
+            patches["second"][index] = gather_patches(inputs.second, row, col, side).cpu()
+        features.tensor[index] = gather_patches(inputs.diffusion, row, col, side).half().cpu()
+        features.release()
         progress.update((done + 1) / len(by_tile))
-    return PatchSamples(spectral, second, diffusion, torch.from_numpy(labels.classes).long())
+    classes = torch.from_numpy(labels.classes).long()
+    return PatchSamples(patches["spectral"], patches.get("second"), features.tensor, classes), features
 
 
-def feature_scale(diffusion: Tensor, *, components: Optional[int]) -> FeatureScale:
-    """The scale of features (N, C, P, P) from the centres of their patches; ``components`` None keeps all C."""
+def feature_scale(
+    diffusion: Tensor, *, components: Optional[int], on_part: Callable[[], None] = lambda: None
+) -> FeatureScale:
+    """The scale of features (N, C, P, P) from the centres of their patches; ``components`` None keeps all C.
+    ``on_part`` is called after each part that was read."""
     channels, side = diffusion.shape[1:3]
-    centres = diffusion[:, :, side // 2, side // 2].float()
+    parts = []
+    for patches in diffusion.split(_AT_ONCE):
+        parts.append(patches[:, :, side // 2, side // 2].float())
+        on_part()
+    centres = torch.cat(parts)
     mean, std = centres.mean(0), centres.std(0, correction=0).clamp(min=1e-6)
     scale = FeatureScale(mean, std)
     if components is None or components >= channels:
@@ -161,20 +176,36 @@ def inside_raster(labels: Labels, grid: Grid, side: int) -> Tensor:
     return torch.from_numpy(rows_in[:, None, :, None] & cols_in[:, None, None, :]).float()
 
 
-def _half(shape: tuple[int, ...], memory_bytes: int) -> Tensor:
-    needed = 2 * int(np.prod(shape))
-    if needed <= memory_bytes:
-        return torch.zeros(shape, dtype=torch.float16)
-    if needed > shutil.disk_usage(tempfile.gettempdir()).free:  # a full disk under a mapping ends the process
-        raise ResourceError(
-            tr(
-                "The features of {samples} samples take {needed} MB, more than is free in {folder}; use fewer "
-                "samples per class or a higher memory limit.",
-                samples=shape[0],
-                needed=needed >> 20,
-                folder=tempfile.gettempdir(),
+class _Features:
+    """A tensor of zeros in half precision, held in memory where ``memory_bytes`` allow, else in a temporary file."""
+
+    def __init__(self, shape: tuple[int, ...], memory_bytes: int) -> None:
+        needed = 2 * int(np.prod(shape))
+        self._mapping: Optional[mmap.mmap] = None
+        if needed <= memory_bytes:
+            self.held_bytes, self.tensor = needed, torch.zeros(shape, dtype=torch.float16)
+            return
+        if needed > shutil.disk_usage(tempfile.gettempdir()).free:
+            raise ResourceError(
+                tr(
+                    "The features of {samples} samples take {size} MB, more than is free in {folder}; use fewer "
+                    "samples per class or a higher memory limit.",
+                    samples=shape[0],
+                    size=needed >> 20,
+                    folder=tempfile.gettempdir(),
+                )
             )
-        )
-    with tempfile.NamedTemporaryFile(prefix="bdgf-features-", dir=Path(tempfile.gettempdir())) as file:
-        # The mapping keeps the unlinked file alive, and the system frees it with the process.
-        return torch.from_numpy(np.memmap(file, np.float16, "w+", shape=shape))
+        with tempfile.TemporaryFile(prefix="bdgf-features-") as file:
+            # All of it now: a disk that is full under a mapping ends the process.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, needed)
+            else:
+                file.truncate(needed)
+            self._mapping = mmap.mmap(file.fileno(), needed)  # keeps the file, which the system frees with the process
+        self.held_bytes = 0
+        self.tensor = torch.frombuffer(self._mapping, dtype=torch.float16).view(shape)
+
+    def release(self) -> None:
+        """Leave what was written to the system, which else counts it as this process's memory."""
+        if self._mapping is not None and hasattr(self._mapping, "madvise"):
+            self._mapping.madvise(mmap.MADV_DONTNEED)

@@ -9,19 +9,21 @@ from typing import Optional
 from .errors import InputError
 from .translation import tr
 
-_DEFAULT_MB = 2048
-_LEAST_MB = 256
+_DEFAULT_MB = 2688
+_LEAST_MB = 1024
+_ENGINE_MB = 640  # Python, torch, GDAL, a network and a batch of patches in work: measured
 
 
 def memory_bound(memory_mb: Optional[int]) -> int:
-    """Bytes for tiles, patches and features: ``memory_mb``, or 2 GiB or a quarter of the machine, the lesser."""
+    """Bytes for tiles, patches and features in a process that is to take ``memory_mb``, or 2.6 GiB or a third of the
+    machine, the lesser. A GPU's memory is no part of it. Raises InputError for less than the engine itself needs."""
     if memory_mb is not None and memory_mb < _LEAST_MB:
         raise InputError(
             tr("The memory limit must be at least {least} MB, not {given}.", least=_LEAST_MB, given=memory_mb)
         )
     if memory_mb is None:
-        memory_mb = min(_DEFAULT_MB, max(_LEAST_MB, (machine_mb() or 4 * _DEFAULT_MB) // 4))
-    return memory_mb << 20
+        memory_mb = min(_DEFAULT_MB, max(_LEAST_MB, (machine_mb() or 3 * _DEFAULT_MB) // 3))
+    return (memory_mb - _ENGINE_MB) << 20
 
 
 def peak_memory_mb() -> Optional[int]:

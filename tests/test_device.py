@@ -43,7 +43,8 @@ def test_names_of_no_device(name):
 
 
 def test_memory():
-    assert memory_bound(300) == 300 << 20 and 256 << 20 <= memory_bound(None) <= 2048 << 20
-    with pytest.raises(InputError, match="256"):
-        memory_bound(255)
+    assert memory_bound(1100) - memory_bound(1024) == 76 << 20
+    assert memory_bound(1024) <= memory_bound(None) <= 2048 << 20
+    with pytest.raises(InputError, match="1024"):
+        memory_bound(1023)
     assert peak_memory_mb() > 10

@@ -45,7 +45,7 @@ def chain_of(scene: TinyScene, name: str, *, second: bool = True, bands=None) ->
     """Configs of a chain whose files begin with ``name``; nothing is run yet."""
     sar = scene.source("sar.tif") if second else None
     model, classifier = scene.path(f"{name}_pre.bdgf"), scene.path(f"{name}.bdgf")
-    common = dict(second=sar, device="cpu", memory_mb=256)
+    common = dict(second=sar, device="cpu", memory_mb=1024)
     first = PretrainConfig(scene.source(bands=bands), model, second_kind="sar_db", steps=3, **common)
     then = TrainConfig(
         model, scene.source(), scene.labels, classifier, epochs=1, report=scene.path(f"{name}.html"), **common
@@ -338,7 +338,7 @@ WRONG = {
     "no looks": ("pretrain", dict(looks=0.0), "looks"),
     "a sensor kind that is not there": ("pretrain", dict(second_kind="radar"), "sar_db"),
     "the wrong unit": ("pretrain", dict(second_kind="sar_linear"), "sar_db"),
-    "too little memory": ("pretrain", dict(memory_mb=10), "256"),
+    "too little memory": ("pretrain", dict(memory_mb=1000), "1024"),
     "a device that is not there": ("pretrain", dict(device="cuda:99"), "cuda"),
     "a device of no kind": ("pretrain", dict(device="tpu"), "auto"),
     "a raster that is not there": ("pretrain", dict(spectral=RasterSource("/none.tif")), "none.tif"),

@@ -115,7 +115,7 @@ def device() -> QgsProcessingParameterString:
 
 
 def memory() -> QgsProcessingParameterNumber:
-    return advanced(integer("MEMORY", tr("Memory limit in MB (empty: automatic)"), None, minimum=256))
+    return advanced(integer("MEMORY", tr("Memory limit in MB (empty: automatic)"), None, minimum=1024))
 
 
 def resume() -> QgsProcessingParameterBoolean:

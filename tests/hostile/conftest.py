@@ -26,7 +26,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     scene = TinyScene(tmp_path_factory.mktemp("hostile"))
     first, then = scene.path("pretrained.bdgf"), scene.path("classifier.bdgf")
-    common = dict(second=scene.source("sar.tif"), device="cpu", memory_mb=256)
+    common = dict(second=scene.source("sar.tif"), device="cpu", memory_mb=1024)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bdgf_core.pretrain._RECALIBRATION_BATCHES", 2)
         pretrain(PretrainConfig(scene.source(), first, second_kind="sar_db", steps=2, **common), Progress())

@@ -132,7 +132,7 @@ def run_all(folder: Path, case: Strange) -> None:
         points.append((f"POINT ({x!r} {y!r})", NAMES[zones[row, col]]))
     labels = LabelSource(write_layer(folder / "labels.gpkg", points, crs=case.crs), "class")
     model, classifier, output = folder / "p.bdgf", folder / "c.bdgf", folder / "map.tif"
-    source, common = RasterSource(spectral), dict(second=second, device="cpu", memory_mb=256)
+    source, common = RasterSource(spectral), dict(second=second, device="cpu", memory_mb=1024)
     pretrain(PretrainConfig(source, str(model), second_kind="other", steps=2, **common), Progress())
     report = str(folder / "report.html")
     train(

@@ -49,7 +49,7 @@ def by_job(chain) -> None:
 def by_shell(chain) -> None:
     for verb, config in configs(chain, "shell"):
         options = ["--spectral", config.spectral.path, "--second", config.second.path, "--output", config.output]
-        options += ["--device", "cpu", "--memory-mb", "256"]
+        options += ["--device", "cpu", "--memory-mb", "1024"]
         if verb == "pretrain":
             options += ["--second-kind", "sar_db", "--steps", "3"]
         elif verb == "train":
@@ -80,7 +80,7 @@ def by_shell_in_one_go(chain) -> None:
 def by_qgis(chain, qgis: QgisProcess) -> None:
     for verb, config in configs(chain, "qgis"):
         parameters = {"SPECTRAL": config.spectral.path, "SECOND": config.second.path, "OUTPUT": config.output}
-        parameters |= {"DEVICE": "cpu", "MEMORY": "256"}
+        parameters |= {"DEVICE": "cpu", "MEMORY": "1024"}
         if verb == "pretrain":
             parameters |= {"SECOND_KIND": "sar_db", "STEPS": "3"}
         elif verb == "train":
