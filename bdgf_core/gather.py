@@ -100,8 +100,8 @@ def feature_scale(
     ``on_part`` is called after each part that was read."""
     channels, side = diffusion.shape[1:3]
     parts = []
-    for patches in diffusion.split(_AT_ONCE):
-        parts.append(patches[:, :, side // 2, side // 2].float())
+    for start in range(0, len(diffusion), _AT_ONCE):
+        parts.append(diffusion[start : start + _AT_ONCE, :, side // 2, side // 2].float())
         on_part()
     centres = torch.cat(parts)
     mean, std = centres.mean(0), centres.std(0, correction=0).clamp(min=1e-6)
