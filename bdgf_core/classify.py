@@ -123,7 +123,7 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         paths = {name: getattr(config, name) for name in ("output", *FURTHER)}
         writers = MapWriters(paths, classifier, grid, outputs, inputs=inputs, tags=tags)
         summary = MapSummary(classifier.legend, grid)
-        timed = False
+        least, timed = max(config.min_data, 1e-6), False
         for i, window in enumerate(tiles(grid.height, grid.width, side)):
             tile = done.load(i)
             if tile is not None:
@@ -132,14 +132,14 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
                 progress.skip_to(0.99 * (i + 1) / total)
                 continue
             began = time.monotonic()
-            seen = reader.read(window)
-            enough = np.all([share >= max(config.min_data, 1e-6) for share in seen.data_share.values()], 0)
+            seen = reader.read(window, least=least)
+            enough = np.all([share >= least for share in seen.data_share.values()], 0)
             found = _found(config, classifier, reader, seen, enough, parts, progress) if enough.any() else {}
             tile = writers.tile(seen, enough, found)
             writers.write(window, tile)
             done.add(i, tile)
             summary.add(window, tile)
-            if not timed and total > 1:
+            if not timed and total > 1 and enough.any():
                 timed, ahead = True, (time.monotonic() - began) * (total - i - 1)
                 progress.message(f"{total} tiles of {side} pixels; about {duration(ahead)} to go.")
             progress.update(0.99 * (i + 1) / total)

@@ -6,7 +6,7 @@ S, R, C channels; h, w rows and columns of the window; M margin around it for th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Mapping, Optional
+from typing import Any, Mapping, Optional
 
 import numpy as np
 import torch
@@ -75,32 +75,39 @@ class InputReader:
     patch: int = PATCH
 
     @torch.no_grad()
-    def read(self, window: Window) -> NetworkInputs:
+    def read(self, window: Window, *, least: float = 0.0) -> NetworkInputs:
+        """Without diffusion features, (0, …), where no pixel has the share ``least`` of data in every sensor."""
         grid = Window(0, 0, self.stack.grid.height, self.stack.grid.width)
         margin = window.expand(self.patch // 2)
         whole = window.expand(self.patch // 2 + HALO)
         seen = whole.intersection(grid)
         assert seen is not None, "the window lies outside of the raster"
         arrays = self.stack.read(whole).arrays
-        inside = _within(seen, whole)
-        around = _within(margin, whole)
-        scaled = [s.denoiser_input(arrays[name][(slice(None), *inside)]) for name, s in self.sensors.items()]
-        x0, valid = (torch.from_numpy(np.concatenate(parts)).to(self.device.torch) for parts in zip(*scaled))
-        bands = self.process.stack.bands
-        noise = position_noise(bands, seen.row, seen.col, seen.height, seen.width, seed=self.seed)
-        with self.device.autocast():
-            features = extract_features(self.denoiser, self.process, x0, valid, noise.to(self.device.torch))
-        if self.scale is not None:
-            features = self.scale.apply(features)
-        diffusion = features.new_zeros((len(features), margin.height, margin.width))
-        known = margin.intersection(grid)
-        assert known is not None
-        diffusion[(slice(None), *_within(known, margin))] = features[(slice(None), *_within(known, seen))]
-        inputs = {name: s.network_input(arrays[name][(slice(None), *around)]) for name, s in self.sensors.items()}
-        tensors = {name: torch.from_numpy(array).to(self.device.torch) for name, array in inputs.items()}
         centre = (slice(None), *_within(window, whole))
         share = {name: s.data_share(arrays[name][centre]) for name, s in self.sensors.items()}
+        around = _within(margin, whole)
+        inputs = {name: s.network_input(arrays[name][(slice(None), *around)]) for name, s in self.sensors.items()}
+        tensors = {name: torch.from_numpy(array).to(self.device.torch) for name, array in inputs.items()}
+        if least and not np.all([found >= least for found in share.values()], 0).any():
+            diffusion = torch.empty((0, margin.height, margin.width), device=self.device.torch)
+        else:
+            inside = _within(seen, whole)
+            features = self._features({name: array[(slice(None), *inside)] for name, array in arrays.items()}, seen)
+            diffusion = features.new_zeros((len(features), margin.height, margin.width))
+            known = margin.intersection(grid)
+            assert known is not None
+            diffusion[(slice(None), *_within(known, margin))] = features[(slice(None), *_within(known, seen))]
         return NetworkInputs(tensors["spectral"], tensors.get("second"), diffusion, share)
+
+    def _features(self, arrays: Mapping[str, np.ndarray[Any, Any]], window: Window) -> Tensor:
+        """The diffusion features (C, h, w) of a window inside the raster, of which ``arrays`` are the pixels."""
+        scaled = [sensor.denoiser_input(arrays[name]) for name, sensor in self.sensors.items()]
+        x0, valid = (torch.from_numpy(np.concatenate(parts)).to(self.device.torch) for parts in zip(*scaled))
+        bands = self.process.stack.bands
+        noise = position_noise(bands, window.row, window.col, window.height, window.width, seed=self.seed)
+        with self.device.autocast():
+            features = extract_features(self.denoiser, self.process, x0, valid, noise.to(self.device.torch))
+        return features if self.scale is None else self.scale.apply(features)
 
     def with_scale(self, scale: FeatureScale) -> InputReader:
         return replace(self, scale=scale.to(self.device.torch))

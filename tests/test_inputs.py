@@ -95,6 +95,14 @@ def test_unlabelled_patches_are_what_mapping_sees(reader):
         assert at.any() and (seconds[at] == found.second[i]).flatten(1).all(1).any()
 
 
+def test_no_features_are_made_where_nothing_can_be_mapped(reader, monkeypatch):
+    gap, more = Window(30, 2, 5, 4), Window(30, 2, 6, 4)
+    assert torch.equal(reader.read(more, least=0.5).diffusion, reader.read(more).diffusion)
+    monkeypatch.setattr("bdgf_core.inputs.extract_features", None)
+    seen = reader.read(gap, least=0.5)
+    assert len(seen.diffusion) == 0 and not seen.data_share["spectral"].any() and seen.data_share["second"].all()
+
+
 def test_a_disk_too_small_is_said_before(reader, scene, monkeypatch):
     labels = rasterize_labels(scene.labels, reader.stack.grid)
     monkeypatch.setattr(gather_module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100}))
