@@ -17,4 +17,7 @@ for item in "$root"/bdgf_qgis/* "$root/metadata.txt" "$root/LICENSE"; do
 done
 put "$root/bdgf_core" "$plugin/engine/bdgf_core"
 put "$root/i18n" "$plugin/i18n"
+python="$root/.venv/bin/python"
+[ -x "$python" ] || python=python3
+"$python" "$root/scripts/help_pages.py" "$plugin/help" || echo "dev_plugin: without help pages" >&2
 echo "$plugin"

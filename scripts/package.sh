@@ -9,6 +9,7 @@ trap 'rm -rf "$stage"' EXIT
 
 bash "$root/scripts/dev_plugin.sh" --copy "$stage" > /dev/null
 rm "$stage"/bdgf_qgis/i18n/*.py
+[ -f "$stage/bdgf_qgis/help/index.html" ] || exit 1  # said above
 find "$stage" -name __pycache__ -type d -prune -exec rm -rf {} +
 mkdir -p "$(dirname "$target")"
 rm -f "$target"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Optional, Sequence
 
 from qgis.core import (
@@ -20,7 +21,8 @@ from bdgf_qgis.translation import tr
 
 Parameters = dict[str, Any]
 
-_ICON = os.path.join(os.path.dirname(os.path.dirname(__file__)), "icon.svg")
+_PLUGIN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_ICON = os.path.join(_PLUGIN, "icon.svg")
 
 
 class BdgfAlgorithm(QgsProcessingAlgorithm):
@@ -59,6 +61,11 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
 
     def svgIconPath(self) -> str:
         return _ICON
+
+    def helpUrl(self) -> str:
+        """Of the algorithm's page, which is packed into the plugin."""
+        page = Path(_PLUGIN, "help", "algorithms", f"{self.name()}.html")
+        return page.as_uri() if page.is_file() else ""
 
     def canExecute(self) -> tuple[bool, str]:
         try:

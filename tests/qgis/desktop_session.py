@@ -11,9 +11,10 @@ from functools import partial
 import processing
 from qgis.core import QgsApplication, QgsProject, QgsRectangle
 from qgis.gui import QgsModelDesignerDialog
-from qgis.PyQt.QtCore import QEventLoop, QPoint, Qt, QTimer
+from qgis.PyQt.QtCore import QEventLoop, QObject, QPoint, Qt, QTimer, QUrl, pyqtSlot
+from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QTextEdit, QWidget
+from qgis.PyQt.QtWidgets import QApplication, QComboBox, QDialog, QDialogButtonBox, QLabel, QTextEdit, QWidget
 from qgis.utils import iface
 
 GIVEN = json.loads(os.environ["BDGF_SESSION"])
@@ -29,6 +30,7 @@ def main() -> dict:
     for layer in QgsProject.instance().mapLayers().values():
         classes = layer.renderer().classes()
         seen["legends"][layer.name()] = [[c.value, c.label, c.color.name()] for c in classes]
+    seen["help"] = page_behind_help(dialog)
     dialog.close()
 
     os.environ["FAKE_ENGINE"] = "slow"
@@ -82,6 +84,26 @@ def open_a_chain() -> list:
         designer.grab().save(os.path.join(os.environ["BDGF_SCREENSHOTS"], "designer.png"))
     designer.close()
     return steps
+
+
+class Browser(QObject):
+    """In place of the one that would open pages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: list = []
+
+    @pyqtSlot(QUrl)
+    def open(self, url: QUrl) -> None:
+        self.pages.append(url.toLocalFile())
+
+
+def page_behind_help(dialog) -> list:
+    browser = Browser()
+    QDesktopServices.setUrlHandler("file", browser, "open")
+    dialog.runButton().parent().button(QDialogButtonBox.StandardButton.Help).click()
+    QDesktopServices.unsetUrlHandler("file")
+    return browser.pages
 
 
 def draw_a_polygon() -> tuple[list, list]:

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 
 def test_run_cancel_and_draw(scene, tmp_path):
     pytest.importorskip("torch")
+    pytest.importorskip("markdown")
     if not (shutil.which("qgis") and shutil.which("xvfb-run")):
         pytest.skip("needs the QGIS desktop and xvfb-run")
     plugins, profile, answer = tmp_path / "plugins", tmp_path / "profile", tmp_path / "answer.json"
@@ -50,6 +51,8 @@ def test_run_cancel_and_draw(scene, tmp_path):
     seen = json.loads(answer.read_text())
     assert "failure" not in seen, seen["failure"]
     assert list(seen["legends"].values()) == [[[3, "Open water", "#1122ee"], [9, "Wood", "#117733"]]], json.dumps(seen)
+    assert seen["help"] == [str(plugins / "bdgf_qgis" / "help" / "algorithms" / "classify.html")]
+    assert os.path.exists(seen["help"][0])
     assert seen["running"] and seen["canceled"] < 5, seen
     assert not os.path.exists(scene.path("p.bdgf"))
     titles = {name: shown[0] for name, shown in seen["menu"].items()}

@@ -1,0 +1,248 @@
+"""Run by the QGIS desktop, see tutorial.sh: does what docs/tutorial.md tells, as a person would, and takes pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Callable
+
+import processing
+from qgis.core import QgsApplication, QgsPointXY, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.PyQt.QtCore import QEventLoop, QPoint, Qt, QTimer
+from qgis.PyQt.QtGui import QGuiApplication
+from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QDockWidget,
+    QScrollArea,
+    QTextEdit,
+    QWidget,
+)
+from qgis.utils import iface
+
+WORK, PICTURES = Path(os.environ["BDGF_WORK"]), Path(os.environ["BDGF_PICTURES"])
+HAND = json.loads(Path(os.environ["BDGF_HAND"]).read_text())
+TRIAL = os.environ["BDGF_TRIAL"] == "true"
+RED, GREEN, BLUE = 8, 5, 2  # bands at 659, 561 and 463 nm
+SAME = {
+    "Deciduous forest": "Forest", "Coniferous forest": "Forest", "Meadow": "Grassland", "Cereals": "Cropland",
+    "Maize": "Cropland", "Bare soil": "Cropland", "Residential": "Built-up", "Industry": "Built-up",
+    "Asphalt": "Built-up",
+}  # fmt: skip
+
+
+def main() -> None:
+    arrange_window()
+    spectral, second = open_rasters()
+    picture("scene")
+    iface.mainWindow().findChild(QDockWidget, "ProcessingToolbox").close()
+    wait(500)
+    iface.mapCanvas().setExtent(spectral.extent())
+    wait(1000)
+
+    run("traininglayer", {"GRID": spectral, "OUTPUT": file("polygons.gpkg")})
+    drawn = layer_named("polygons")
+    draw_polygons(drawn)
+    iface.actionSaveActiveLayerEdits().trigger()
+    drawn.commitChanges()
+    picture("polygons")
+
+    rasters = {"SPECTRAL": spectral, "SECOND": second}
+    labels = {"LABELS": drawn, "CLASS_FIELD": "class"}
+    run("trainingsummary", {**rasters, **labels, "REPORT": file("summary.html")})
+    results = iface.mainWindow().findChild(QDockWidget, "ResultsViewer")
+    results.show()
+    picture("results")
+    results.close()
+    few = {"STEPS": 8} if TRIAL else {}
+    run("pretrain", {**rasters, "SECOND_KIND": "sar_linear", "LOOKS": 4, **few, "OUTPUT": file("scene.bdgf")}, log=True)
+    few = {"EPOCHS": 1, "SAMPLES_PER_CLASS": 30} if TRIAL else {}
+    trained = {"PRETRAINED": file("scene.bdgf"), "OUTPUT": file("classifier.bdgf"), "REPORT": file("accuracy.html")}
+    run("train", {**rasters, **labels, **few, **trained})
+    beside = {name.upper(): file(f"{name}.tif") for name in ("confidence", "entropy", "disagreement", "ood")}
+    run("classify", {**rasters, "CLASSIFIER": file("classifier.bdgf"), "OUTPUT": file("land_cover.tif"), **beside})
+    show_only("land_cover")
+    picture("map")
+    show_only("confidence")
+    picture("confidence")
+    found = {name: path for name, path in beside.items() if name != "CONFIDENCE"}
+    run("suggestsites", {"MAP": layer_named("land_cover"), **found, **labels, "OUTPUT": file("sites.gpkg")})
+    show_only("land_cover", "sites")
+    picture("sites")
+
+    reference = QgsVectorLayer(file("training_polygons.gpkg"), "reference", "ogr")
+    QgsProject.instance().addMapLayer(reference)
+    pairs = [cell for pair in SAME.items() for cell in pair]
+    judged = {"REFERENCE": reference, "CLASS_FIELD": "class", "PAIRS": pairs, "REPORT": file("assessment.html")}
+    run("assess", {"MAP": layer_named("land_cover"), **judged})
+    run("modelinfo", {"MODEL": file("classifier.bdgf"), "HTML": file("model.html")})
+
+
+def arrange_window() -> None:
+    iface.mainWindow().setGeometry(0, 0, 1280, 860)
+    docks = {name: iface.mainWindow().findChild(QDockWidget, name) for name in ("Browser", "ProcessingToolbox")}
+    docks["Browser"].close()
+    toolbox = docks["ProcessingToolbox"]
+    toolbox.show()
+    tree = toolbox.findChild(QWidget, "algorithmTree")
+    for row in range(tree.model().rowCount()):
+        index = tree.model().index(row, 0)
+        if index.data() == "BDGF":
+            tree.expand(index)
+            tree.scrollTo(index, tree.ScrollHint.PositionAtTop)
+    wait(500)
+
+
+def open_rasters() -> tuple[QgsRasterLayer, QgsRasterLayer]:
+    second = iface.addRasterLayer(file("sar.tif"), "sar")
+    spectral = iface.addRasterLayer(file("hyperspectral.tif"), "hyperspectral")
+    renderer = spectral.renderer()
+    renderer.setRedBand(RED)
+    renderer.setGreenBand(GREEN)
+    renderer.setBlueBand(BLUE)
+    spectral.setDefaultContrastEnhancement()
+    QgsProject.instance().setCrs(spectral.crs())
+    iface.setActiveLayer(spectral)
+    iface.zoomToActiveLayer()
+    wait(1500)
+    return spectral, second
+
+
+def run(name: str, parameters: dict[str, Any], *, log: bool = False) -> None:
+    """Fill the dialog in, take its picture, press Run and wait for the end; with ``log`` a picture on the way."""
+    dialog = open_dialog(name, parameters)
+
+    def told() -> str:
+        return "\n".join(text.toPlainText() for text in dialog.findChildren(QTextEdit))
+
+    QTest.mouseClick(dialog.runButton(), Qt.MouseButton.LeftButton)
+    if log:
+        until(lambda: " left" in told(), 600)
+        dialog.grab().save(str(PICTURES / f"log_{name}.png"))
+    until(lambda: dialog.runButton().isEnabled(), 3600)
+    print(f"=== {name}\n{told()}", flush=True)
+    if "Execution completed" not in told():
+        raise RuntimeError(f"{name} did not come to its end")
+    wait(500)
+    dialog.close()
+    wait(500)
+
+
+def open_dialog(name: str, parameters: dict[str, Any]) -> Any:
+    """The dialog filled in, with its picture taken."""
+    dialog = processing.createAlgorithmDialog(f"bdgf:{name}", parameters)
+    dialog.show()
+    parameters_height = dialog.findChild(QScrollArea).widget().sizeHint().height()
+    dialog.resize(1000, min(850, max(600, parameters_height + 150)))
+    wait(800)
+    dialog.grab().save(str(PICTURES / f"dialog_{name}.png"))
+    return dialog
+
+
+def draw_polygons(layer: QgsVectorLayer) -> None:
+    iface.setActiveLayer(layer)
+    iface.actionAddFeature().trigger()
+    wait(500)
+    for number, (name, corners) in enumerate(HAND, start=1):
+        for place in [place_on_canvas(*corner) for corner in corners]:
+            click(Qt.MouseButton.LeftButton, place)
+        QTimer.singleShot(100, lambda name=name: answer_form(name))
+        click(Qt.MouseButton.RightButton, place)  # opens the form, and comes back when it is closed
+        if not until(lambda number=number: layer.featureCount() == number, 20):
+            raise RuntimeError(f"Polygon {number} was not taken.")
+    if sorted(feature["class"] for feature in layer.getFeatures()) != sorted(name for name, _ in HAND):
+        raise RuntimeError("The polygons have other classes than those chosen in the form.")
+
+
+def click(button: Qt.MouseButton, place: QPoint) -> None:
+    QTest.mouseMove(iface.mapCanvas().viewport(), place)
+    wait(30)
+    QTest.mouseClick(iface.mapCanvas().viewport(), button, Qt.KeyboardModifier.NoModifier, place)
+
+
+def answer_form(name: str) -> None:
+    """As soon as the form of a new polygon is there choose the class, and press OK."""
+    dialogs = [w for w in QApplication.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()]
+    form = next((w for w in dialogs if w.findChildren(QComboBox)), None)
+    if form is None:
+        QTimer.singleShot(100, lambda: answer_form(name))
+        return
+    (choice,) = (w for w in form.findChildren(QComboBox) if w.isVisible())
+    if not (PICTURES / "form.png").exists():
+        form.move(620, 520)  # what was drawn shall be seen
+        choice.showPopup()
+        wait(500)
+        QGuiApplication.primaryScreen().grabWindow(0).save(str(PICTURES / "form.png"))
+        choice.hidePopup()
+    choice.setCurrentIndex(choice.findText(name))
+    button = form.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def place_on_canvas(x: float, y: float) -> QPoint:
+    place = iface.mapCanvas().getCoordinateTransform().transform(QgsPointXY(x, y))
+    return QPoint(round(place.x()), round(place.y()))
+
+
+def show_only(*names: str) -> None:
+    for node in QgsProject.instance().layerTreeRoot().findLayers():
+        node.setItemVisibilityChecked(node.name() in names)
+        node.setExpanded(node.name() in names)
+    iface.setActiveLayer(layer_named(names[-1]))
+    wait(1500)
+
+
+def layer_named(name: str) -> Any:
+    until(lambda: bool(QgsProject.instance().mapLayersByName(name)), 30)
+    (layer,) = QgsProject.instance().mapLayersByName(name)
+    return layer
+
+
+def picture(name: str) -> None:
+    wait(1500)
+    iface.mainWindow().grab().save(str(PICTURES / f"{name}.png"))
+
+
+def file(name: str) -> str:
+    return str(WORK / name)
+
+
+def until(done: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        wait(50)
+    return done()
+
+
+def wait(milliseconds: int) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def leave(status: int) -> None:
+    QgsProject.instance().setDirty(False)
+    sys.stdout.flush()
+    os._exit(status)  # QGIS would ask, and sometimes fails while it shuts down
+
+
+def session() -> None:
+    try:
+        (PICTURES / "form.png").unlink(missing_ok=True)
+        main()
+    except Exception:  # whatever it is, QGIS must not stay open without a screen
+        traceback.print_exc()
+        QGuiApplication.primaryScreen().grabWindow(0).save(str(WORK / "failure.png"))
+        leave(1)
+    leave(0)
+
+
+QgsApplication.instance().processEvents()
+QTimer.singleShot(2000, session)
