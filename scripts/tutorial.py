@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -21,7 +22,6 @@ from qgis.PyQt.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QDockWidget,
-    QScrollArea,
     QTextEdit,
     QWidget,
 )
@@ -31,6 +31,7 @@ WORK, PICTURES = Path(os.environ["BDGF_WORK"]), Path(os.environ["BDGF_PICTURES"]
 HAND = json.loads(Path(os.environ["BDGF_HAND"]).read_text())
 TRIAL = os.environ["BDGF_TRIAL"] == "true"
 RED, GREEN, BLUE = 8, 5, 2  # bands at 659, 561 and 463 nm
+HEIGHTS = {"traininglayer": 600, "trainingsummary": 600, "train": 850, "classify": 850}  # of dialogs, else 760
 SAME = {
     "Deciduous forest": "Forest", "Coniferous forest": "Forest", "Meadow": "Grassland", "Cereals": "Cropland",
     "Maize": "Cropland", "Bare soil": "Cropland", "Residential": "Built-up", "Industry": "Built-up",
@@ -124,7 +125,7 @@ def run(name: str, parameters: dict[str, Any], *, log: bool = False) -> None:
 
     QTest.mouseClick(dialog.runButton(), Qt.MouseButton.LeftButton)
     if log:
-        until(lambda: " left" in told(), 600)
+        until(lambda: bool(re.search(r"min(ute)? left", told())), 600)
         dialog.grab().save(str(PICTURES / f"log_{name}.png"))
     until(lambda: dialog.runButton().isEnabled(), 3600)
     print(f"=== {name}\n{told()}", flush=True)
@@ -138,9 +139,8 @@ def run(name: str, parameters: dict[str, Any], *, log: bool = False) -> None:
 def open_dialog(name: str, parameters: dict[str, Any]) -> Any:
     """The dialog filled in, with its picture taken."""
     dialog = processing.createAlgorithmDialog(f"bdgf:{name}", parameters)
+    dialog.resize(1000, HEIGHTS.get(name, 760))
     dialog.show()
-    parameters_height = dialog.findChild(QScrollArea).widget().sizeHint().height()
-    dialog.resize(1000, min(850, max(600, parameters_height + 150)))
     wait(800)
     dialog.grab().save(str(PICTURES / f"dialog_{name}.png"))
     return dialog

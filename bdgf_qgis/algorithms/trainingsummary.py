@@ -52,7 +52,7 @@ class TrainingSummaryAlgorithm(base.BdgfAlgorithm):
                 "CLASS_FIELD", tr("Class field"), defaultValue="class", parentLayerParameterName="LABELS"
             ),
             advanced(integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1)),
-            QgsProcessingParameterFileDestination("REPORT", tr("Report"), "HTML (*.html)", optional=True),
+            QgsProcessingParameterFileDestination("REPORT", tr("Training summary"), "HTML (*.html)", optional=True),
             QgsProcessingParameterFileDestination(
                 "JSON", tr("Summary as JSON"), "JSON (*.json)", optional=True, createByDefault=False
             ),
