@@ -84,6 +84,8 @@ def main() -> None:
     judged = {"REFERENCE": reference, "CLASS_FIELD": "class", "PAIRS": pairs, "REPORT": file("assessment.html")}
     run("assess", {"MAP": layer_named("land_cover"), **judged})
     run("modelinfo", {"MODEL": file("classifier.bdgf"), "HTML": file("model.html")})
+    run("environment", {"HTML": file("environment.html")})
+    open_dialog("installengine", {}).close()
 
 
 def arrange_window() -> None:
