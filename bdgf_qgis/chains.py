@@ -7,7 +7,7 @@ import os
 from qgis.core import QgsProcessingModelAlgorithm
 from qgis.PyQt.QtGui import QIcon
 
-from . import translation
+from . import help_pages, translation
 from .translation import tr
 
 _HERE = os.path.dirname(__file__)
@@ -48,6 +48,9 @@ class ChainAlgorithm(QgsProcessingModelAlgorithm):
 
     def tags(self) -> list[str]:
         return tr("model,chain,workflow,land cover,map").split(",")
+
+    def helpUrl(self) -> str:
+        return help_pages.page_url("chains")
 
     def icon(self) -> QIcon:
         return QIcon(self.svgIconPath())

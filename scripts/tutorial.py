@@ -29,7 +29,7 @@ from qgis.utils import iface
 
 WORK, PICTURES = Path(os.environ["BDGF_WORK"]), Path(os.environ["BDGF_PICTURES"])
 HAND = json.loads(Path(os.environ["BDGF_HAND"]).read_text())
-TRIAL = os.environ["BDGF_TRIAL"] == "true"
+MODE = os.environ["BDGF_MODE"]
 RED, GREEN, BLUE = 8, 5, 2  # bands at 659, 561 and 463 nm
 HEIGHTS = {"traininglayer": 600, "trainingsummary": 600, "train": 850, "classify": 850}  # of dialogs, else 760
 SAME = {
@@ -42,50 +42,78 @@ SAME = {
 def main() -> None:
     arrange_window()
     spectral, second = open_rasters()
+    if MODE == "dialogs":
+        drawn = iface.addVectorLayer(file("training_polygons.gpkg"), "polygons", "ogr")
+        for name, parameters in jobs(spectral, second, drawn).items():
+            open_dialog(name, parameters).close()
+        return
     picture("scene")
     iface.mainWindow().findChild(QDockWidget, "ProcessingToolbox").close()
     wait(500)
     iface.mapCanvas().setExtent(spectral.extent())
     wait(1000)
 
-    run("traininglayer", {"GRID": spectral, "OUTPUT": file("polygons.gpkg")})
+    run("traininglayer", jobs(spectral, second)["traininglayer"])
     drawn = layer_named("polygons")
     draw_polygons(drawn)
     iface.actionSaveActiveLayerEdits().trigger()
     drawn.commitChanges()
     picture("polygons")
 
-    rasters = {"SPECTRAL": spectral, "SECOND": second}
-    labels = {"LABELS": drawn, "CLASS_FIELD": "class"}
-    run("trainingsummary", {**rasters, **labels, "REPORT": file("summary.html")})
+    given = jobs(spectral, second, drawn)
+    run("trainingsummary", given["trainingsummary"])
     results = iface.mainWindow().findChild(QDockWidget, "ResultsViewer")
     results.show()
     picture("results")
     results.close()
-    few = {"STEPS": 8} if TRIAL else {}
-    run("pretrain", {**rasters, "SECOND_KIND": "sar_linear", "LOOKS": 4, **few, "OUTPUT": file("scene.bdgf")}, log=True)
-    few = {"EPOCHS": 1, "SAMPLES_PER_CLASS": 30} if TRIAL else {}
-    trained = {"PRETRAINED": file("scene.bdgf"), "OUTPUT": file("classifier.bdgf"), "REPORT": file("accuracy.html")}
-    run("train", {**rasters, **labels, **few, **trained})
-    beside = {name.upper(): file(f"{name}.tif") for name in ("confidence", "entropy", "disagreement", "ood")}
-    run("classify", {**rasters, "CLASSIFIER": file("classifier.bdgf"), "OUTPUT": file("land_cover.tif"), **beside})
+
+    run("pretrain", given["pretrain"], log=True)
+    run("train", given["train"])
+    run("classify", given["classify"])
     show_only("land_cover")
     picture("map")
     show_only("confidence")
     picture("confidence")
-    found = {name: path for name, path in beside.items() if name != "CONFIDENCE"}
-    run("suggestsites", {"MAP": layer_named("land_cover"), **found, **labels, "OUTPUT": file("sites.gpkg")})
+    run("suggestsites", given["suggestsites"])
     show_only("land_cover", "sites")
     picture("sites")
+    run("assess", given["assess"])
+    for name in ("modelinfo", "environment"):
+        run(name, given[name])
+    for name in ("landcover", "installengine"):
+        open_dialog(name, given[name]).close()
 
-    reference = QgsVectorLayer(file("training_polygons.gpkg"), "reference", "ogr")
-    QgsProject.instance().addMapLayer(reference)
+
+def jobs(spectral: QgsRasterLayer, second: QgsRasterLayer, drawn: QgsVectorLayer | None = None) -> dict[str, Any]:
+    """What goes into the dialog of each algorithm."""
+    rasters = {"SPECTRAL": spectral, "SECOND": second}
+    labels = {"LABELS": drawn, "CLASS_FIELD": "class"}
+    unit = {"SECOND_KIND": "sar_linear", "LOOKS": 4}
+    beside = {name.upper(): file(f"{name}.tif") for name in ("confidence", "entropy", "disagreement", "ood")}
+    pretrained, classifier, land_cover = (file(n) for n in ("scene.bdgf", "classifier.bdgf", "land_cover.tif"))
+    steps = {"STEPS": 8} if MODE == "trial" else {}
+    epochs = {"EPOCHS": 1, "SAMPLES_PER_CLASS": 30} if MODE == "trial" else {}
+    reference = {"REFERENCE": file("training_polygons.gpkg"), "CLASS_FIELD": "class"}
     pairs = [cell for pair in SAME.items() for cell in pair]
-    judged = {"REFERENCE": reference, "CLASS_FIELD": "class", "PAIRS": pairs, "REPORT": file("assessment.html")}
-    run("assess", {"MAP": layer_named("land_cover"), **judged})
-    run("modelinfo", {"MODEL": file("classifier.bdgf"), "HTML": file("model.html")})
-    run("environment", {"HTML": file("environment.html")})
-    open_dialog("installengine", {}).close()
+    return {
+        "traininglayer": {"GRID": spectral, "OUTPUT": file("polygons.gpkg")},
+        "trainingsummary": {**rasters, **labels, "REPORT": file("summary.html")},
+        "pretrain": {**rasters, **unit, **steps, "OUTPUT": pretrained},
+        "train": {
+            **rasters, **labels, **epochs, "PRETRAINED": pretrained, "OUTPUT": classifier,
+            "REPORT": file("accuracy.html"),
+        },
+        "classify": {**rasters, **beside, "CLASSIFIER": classifier, "OUTPUT": land_cover},
+        "suggestsites": {
+            **labels, "MAP": land_cover, **{n: path for n, path in beside.items() if n != "CONFIDENCE"},
+            "OUTPUT": file("sites.gpkg"),
+        },
+        "assess": {**reference, "MAP": land_cover, "PAIRS": pairs, "REPORT": file("assessment.html")},
+        "landcover": {**rasters, **unit, **labels, "OUTPUT": land_cover, "REPORT": file("accuracy.html")},
+        "modelinfo": {"MODEL": classifier, "HTML": file("model.html")},
+        "environment": {"HTML": file("environment.html")},
+        "installengine": {},
+    }  # fmt: skip
 
 
 def arrange_window() -> None:

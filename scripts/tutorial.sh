@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Does what docs/tutorial.md tells, in the real QGIS desktop on a screen that nobody sees, and takes its pictures.
 #
-#   bash scripts/tutorial.sh [--trial] [PICTURES]      PICTURES is docs/images where it is left out
+#   bash scripts/tutorial.sh [--trial | --dialogs] [PICTURES]      PICTURES is docs/images where it is left out
 #
-# --trial trains for a moment only: the map is bad, the pictures are for a look. BDGF_WORK names the folder of the scene
-# and of what is made (default /tmp/tutorial). Needs QGIS, xvfb-run, chromium and pngquant.
+# --trial trains for a moment only: the map is bad, the pictures are for a look. --dialogs runs nothing. BDGF_WORK names
+# the folder of the scene and of what is made (default /tmp/tutorial). Needs QGIS, xvfb-run, chromium and pngquant.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 case "${1:-}" in -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 2 ;; esac
-trial=false
-if [ "${1:-}" = --trial ]; then trial=true; shift; fi
+mode=run
+case "${1:-}" in --trial | --dialogs) mode="${1#--}"; shift ;; esac
 pictures="${1:-$root/docs/images}"
 work="${BDGF_WORK:-/tmp/tutorial}"
 python="$root/.venv/bin/python"
@@ -28,12 +28,13 @@ printf '[PythonPlugins]\nbdgf_qgis=true\nprocessing=true\n[core]\nNewsFeed\\disa
 export QGIS_PLUGINPATH="$profile/plugins" QGIS_CUSTOM_CONFIG_PATH="$profile/home" XDG_RUNTIME_DIR="$profile"
 export BDGF_PYTHON="${BDGF_PYTHON:-$python}" LC_ALL=C.UTF-8 BDGF_HAND="$profile/hand.json"
 export TMPDIR="$profile"  # QGIS marks layers in it as temporary
-export BDGF_TRIAL=$trial BDGF_WORK="$work" BDGF_PICTURES="$pictures"
+export BDGF_MODE=$mode BDGF_WORK="$work" BDGF_PICTURES="$pictures"
 unset QT_QPA_PLATFORM
 timeout 7200 xvfb-run -a -s "-screen 0 1280x860x24" qgis --nologo --noversioncheck \
     --code "$root/scripts/tutorial.py" > "$work/log.txt" 2>&1 || { tail -n 30 "$work/log.txt" >&2; exit 1; }
 
 for report in summary accuracy assessment; do
+    [ -f "$work/$report.html" ] || continue
     chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,1250 \
         --screenshot="$pictures/report_$report.png" "file://$work/$report.html" > /dev/null 2>&1
 done

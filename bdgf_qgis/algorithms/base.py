@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Optional, Sequence
 
 from qgis.core import (
@@ -16,13 +15,12 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
-from bdgf_qgis import engine, interpreter, layers, model_header, settings
+from bdgf_qgis import engine, help_pages, interpreter, layers, model_header, settings
 from bdgf_qgis.translation import tr
 
 Parameters = dict[str, Any]
 
-_PLUGIN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_ICON = os.path.join(_PLUGIN, "icon.svg")
+_ICON = os.path.join(os.path.dirname(os.path.dirname(__file__)), "icon.svg")
 
 
 class BdgfAlgorithm(QgsProcessingAlgorithm):
@@ -63,9 +61,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
         return _ICON
 
     def helpUrl(self) -> str:
-        """Of the algorithm's page, which is packed into the plugin."""
-        page = Path(_PLUGIN, "help", "algorithms", f"{self.name()}.html")
-        return page.as_uri() if page.is_file() else ""
+        return help_pages.page_url(self.name())
 
     def canExecute(self) -> tuple[bool, str]:
         try:
