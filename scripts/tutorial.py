@@ -53,7 +53,9 @@ def main() -> None:
     iface.mapCanvas().setExtent(spectral.extent())
     wait(1000)
 
-    run("traininglayer", jobs(spectral, second)["traininglayer"])
+    given = jobs(spectral, second)
+    run("checkinputs", given["checkinputs"])
+    run("traininglayer", given["traininglayer"])
     drawn = layer_named("polygons")
     draw_polygons(drawn)
     iface.actionSaveActiveLayerEdits().trigger()
@@ -96,6 +98,7 @@ def jobs(spectral: QgsRasterLayer, second: QgsRasterLayer, drawn: QgsVectorLayer
     reference = {"REFERENCE": file("training_polygons.gpkg"), "CLASS_FIELD": "class"}
     pairs = [cell for pair in SAME.items() for cell in pair]
     return {
+        "checkinputs": {**rasters, "SECOND_KIND": "sar_linear", "REPORT": file("check.html")},
         "traininglayer": {"GRID": spectral, "OUTPUT": file("polygons.gpkg")},
         "trainingsummary": {**rasters, **labels, "REPORT": file("summary.html")},
         "pretrain": {**rasters, **unit, **steps, "OUTPUT": pretrained},
