@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 import traceback
@@ -27,11 +26,16 @@ from qgis.PyQt.QtWidgets import (
 )
 from qgis.utils import iface
 
+from bdgf_qgis.designer import open_chain
+
 WORK, PICTURES = Path(os.environ["BDGF_WORK"]), Path(os.environ["BDGF_PICTURES"])
 HAND = json.loads(Path(os.environ["BDGF_HAND"]).read_text())
 MODE = os.environ["BDGF_MODE"]
 RED, GREEN, BLUE = 8, 5, 2  # bands at 659, 561 and 463 nm
-HEIGHTS = {"traininglayer": 600, "trainingsummary": 600, "train": 850, "classify": 850}  # of dialogs, else 760
+HEIGHTS = {  # of dialogs, else 760
+    "traininglayer": 600, "trainingsummary": 600, "train": 850, "classify": 850, "landcover": 850, "assess": 660,
+    "modelinfo": 480, "environment": 480, "installengine": 620,
+}  # fmt: skip
 SAME = {
     "Deciduous forest": "Forest", "Coniferous forest": "Forest", "Meadow": "Grassland", "Cereals": "Cropland",
     "Maize": "Cropland", "Bare soil": "Cropland", "Residential": "Built-up", "Industry": "Built-up",
@@ -43,9 +47,11 @@ def main() -> None:
     arrange_window()
     spectral, second = open_rasters()
     if MODE == "dialogs":
-        drawn = iface.addVectorLayer(file("training_polygons.gpkg"), "polygons", "ogr")
+        drawn = QgsVectorLayer(file("training_polygons.gpkg|layername=training_polygons"), "polygons", "ogr")
+        QgsProject.instance().addMapLayer(drawn)
         for name, parameters in jobs(spectral, second, drawn).items():
             open_dialog(name, parameters).close()
+        picture_of_a_chain()
         return
     picture("scene")
     iface.mainWindow().findChild(QDockWidget, "ProcessingToolbox").close()
@@ -84,6 +90,7 @@ def main() -> None:
         run(name, given[name])
     for name in ("landcover", "installengine"):
         open_dialog(name, given[name]).close()
+    picture_of_a_chain()
 
 
 def jobs(spectral: QgsRasterLayer, second: QgsRasterLayer, drawn: QgsVectorLayer | None = None) -> dict[str, Any]:
@@ -158,7 +165,8 @@ def run(name: str, parameters: dict[str, Any], *, log: bool = False) -> None:
 
     QTest.mouseClick(dialog.runButton(), Qt.MouseButton.LeftButton)
     if log:
-        until(lambda: bool(re.search(r"min(ute)? left", told())), 600)
+        until(lambda: "Pretraining:" in told(), 600)
+        wait(2000 if MODE == "trial" else 40_000)
         dialog.grab().save(str(PICTURES / f"log_{name}.png"))
     until(lambda: dialog.runButton().isEnabled(), 3600)
     print(f"=== {name}\n{told()}", flush=True)
@@ -177,6 +185,14 @@ def open_dialog(name: str, parameters: dict[str, Any]) -> Any:
     wait(800)
     dialog.grab().save(str(PICTURES / f"dialog_{name}.png"))
     return dialog
+
+
+def picture_of_a_chain() -> None:
+    window = open_chain(QgsApplication.processingRegistry().algorithmById("bdgf:chainmap"))
+    window.resize(1280, 760)
+    wait(2000)
+    window.grab().save(str(PICTURES / "designer.png"))
+    window.close()
 
 
 def draw_polygons(layer: QgsVectorLayer) -> None:
