@@ -113,7 +113,9 @@ def jobs(spectral: QgsRasterLayer, second: QgsRasterLayer, drawn: QgsVectorLayer
             **rasters, **labels, **epochs, "PRETRAINED": pretrained, "OUTPUT": classifier,
             "REPORT": file("accuracy.html"),
         },
-        "classify": {**rasters, **beside, "CLASSIFIER": classifier, "OUTPUT": land_cover},
+        "classify": {
+            **rasters, **beside, "CLASSIFIER": classifier, "OUTPUT": land_cover, "REPORT": file("map.html"),
+        },
         "suggestsites": {
             **labels, "MAP": land_cover, **{n: path for n, path in beside.items() if n != "CONFIDENCE"},
             "OUTPUT": file("sites.gpkg"),

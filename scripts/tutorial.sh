@@ -33,7 +33,7 @@ unset QT_QPA_PLATFORM
 timeout 7200 xvfb-run -a -s "-screen 0 1280x860x24" qgis --nologo --noversioncheck \
     --code "$root/scripts/tutorial.py" > "$work/log.txt" 2>&1 || { tail -n 30 "$work/log.txt" >&2; exit 1; }
 
-for report in check summary accuracy assessment; do
+for report in check summary accuracy map assessment; do
     [ -f "$work/$report.html" ] || continue
     chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,1250 \
         --screenshot="$pictures/report_$report.png" "file://$work/$report.html" > /dev/null 2>&1
