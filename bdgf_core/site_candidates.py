@@ -32,8 +32,9 @@ _BINS, _UP_TO = 1000, {"ood": 4.0}  # of the histograms
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """n places: ``rows``, ``cols``, ``classes`` (values of the map), ``score`` (0 to 1) and by name the ``means``
-    around them, NaN where unknown. ``mapped`` counts the map's pixels; ``present`` are its classes."""
+    """n places: ``rows``, ``cols``, ``classes`` (values of the map), ``score`` (0 to 1, less beside edges of the map)
+    and by name the ``means`` around them, NaN where unknown. ``mapped`` counts the map's pixels; ``present`` are its
+    classes."""
 
     rows: Integers
     cols: Integers
@@ -80,8 +81,9 @@ def find_candidates(
         taken = np.zeros(classes.shape, bool)
         rows, cols = _inside(avoid, around, grid.width)
         taken[rows, cols] = True
-        fit = (inner >= 0) & (2 * _sum_around(there) >= (2 * REACH + 1) ** 2) & (_sum_around(taken) == 0)
-        scores = np.where(fit, score(means), -np.inf)
+        share = _sum_around(there) / (2 * REACH + 1) ** 2  # of what is around; any classifier is doubtful at edges
+        fit = (inner >= 0) & (share >= 0.5) & (_sum_around(taken) == 0)
+        scores = np.where(fit, score(means), -np.inf) * np.maximum(share, 0.5)
         rows, cols = _best_of_cells(scores, cell)
         found.append(
             (rows + window.row, cols + window.col, inner[rows, cols], scores[rows, cols])

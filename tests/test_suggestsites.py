@@ -91,6 +91,16 @@ def test_doubtful_places_come_first_and_borders_do_not(config):
     assert not [col for _, col, _ in where if 36 <= col <= 43 or 76 <= col <= 83]
 
 
+def test_edges_of_the_map_count_less(config, tmp_path):
+    """Patches are cut there, so any classifier is doubtful; labels would tell it little."""
+    entropy = np.full((HEIGHT, WIDTH), 0.2, np.float32)
+    entropy[:, 107:], entropy[:5] = 0.7, 0.7  # beside nodata, and at the raster's end
+    entropy[40:55, 50:65] = 0.6
+    path = write(tmp_path, "edges", entropy)
+    (site,) = run(replace(config, entropy=path, disagreement=None, ood=None, number=1))
+    assert 40 <= site["row"] < 55 and 50 <= site["col"] < 65
+
+
 def test_every_site_tells_why(config):
     first, _, third, fourth = run(config)
     assert first["entropy"] == pytest.approx(0.8, abs=1e-6) and first["disagreement"] == pytest.approx(0.2)
