@@ -1,11 +1,15 @@
 """``python -m benchmarks VERB``: measure, and make the page of what was measured.
 
     run SCENE ... --configuration NAME ... | --suite NAME   [--protocol P ...] [--seeds 0-2]
+    confirm SCENE ... --screened SCENE                      the best variants of a screening again, with five seeds
+    cost                                                    parameters and GFLOPs as in Table 9
+    embed SCENE --configuration NAME                        t-SNE of branch and diffusion features (Figs. 4 and 8)
+    sample SCENE --configuration NAME                       images out of the denoiser's reverse process
     page                    docs/results.md and .html from the ledger alone
     list                    scenes, configurations and suites by name
 
-SCENE is a known one below the folder that BDGF_DATA names, or a .json file that describes one. What the ledger holds
-already is not run again.
+SCENE is a known one below the folder that BDGF_DATA names, or a .json file that describes one; SCENE/spectral and
+SCENE/second have one sensor only. What the ledger holds already is not run again. PRESET+A+B joins variants.
 """
 
 from __future__ import annotations
@@ -14,7 +18,6 @@ import argparse
 import json
 import os
 import sys
-from collections import deque
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -23,19 +26,23 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine does, befor
 from bdgf_core.console import Console  # noqa: E402
 from bdgf_core.device import choose_device  # noqa: E402
 from bdgf_core.errors import BdgfError, Canceled, InputError  # noqa: E402
-from bdgf_core.files import write_whole  # noqa: E402
+from bdgf_core.files import check_writable, write_whole  # noqa: E402
 from bdgf_core.memory import memory_bound  # noqa: E402
 from bdgf_core.network.group import PATCH  # noqa: E402
 from bdgf_core.progress import Progress  # noqa: E402
 from bdgf_core.stop import stop_on_signals  # noqa: E402
 
 from .configurations import RIVALS, SUITES, Configuration, find_configuration, suite  # noqa: E402
-from .ledger import LEDGER, ROOT, Ledger  # noqa: E402
+from .cost import table9  # noqa: E402
+from .embedding import embed  # noqa: E402
+from .ledger import LEDGER, ROOT, Entry, Ledger  # noqa: E402
 from .measure import Workshop, known_key, lacks, measure  # noqa: E402
 from .open_scene import open_scene  # noqa: E402
 from .page import write_page  # noqa: E402
 from .protocols import Protocol  # noqa: E402
+from .sampling import sample  # noqa: E402
 from .scenes import SCENES, find_scene  # noqa: E402
+from .screening import best_variants  # noqa: E402
 from .tables import as_csv, as_json  # noqa: E402
 from .variants import variants_of  # noqa: E402
 
@@ -53,6 +60,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         return 130 if isinstance(error, Canceled) else 1
 
 
+def protocol(text: str) -> Protocol:
+    try:
+        return Protocol.parse(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def seeds(text: str) -> list[int]:
     """``0-4,7`` as a list."""
     found: list[int] = []
@@ -68,23 +82,47 @@ def seeds(text: str) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    run = verbs.add_parser("run", help="measure configurations on scenes, adding to the ledger")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--ledger", type=Path, default=LEDGER)
+    how = argparse.ArgumentParser(add_help=False)
+    how.add_argument("--pretrain-anew", action="store_true", help="for every seed; else once, with seed 0")
+    how.add_argument("--device", default="auto")
+    how.add_argument("--memory-mb", type=int)
+    how.add_argument("--cache", type=Path, default=ROOT / "build" / "benchmarks")
+    many = argparse.ArgumentParser(add_help=False, parents=[where, how])
+    many.add_argument("scenes", nargs="+", metavar="SCENE")
+    many.add_argument("--preset", default="quick", help="of the suites, default quick")
+    many.add_argument("--protocol", action="append", type=protocol, help="polygons:F, pixels:N or apart")
+    many.add_argument("--blank", action="store_true", help="measure with each sensor hidden as well")
+    many.add_argument("--again", action="store_true", help="also what the ledger holds already")
+    one = argparse.ArgumentParser(add_help=False, parents=[how])
+    one.add_argument("scene", metavar="SCENE")
+    one.add_argument("--configuration", default="quick", metavar="NAME")
+    one.add_argument("--seed", type=int, default=0)
+
+    run = verbs.add_parser("run", parents=[many], help="measure configurations on scenes, adding to the ledger")
     run.set_defaults(verb=_run)
-    run.add_argument("scenes", nargs="+", metavar="SCENE")
     run.add_argument("--configuration", action="append", default=[], metavar="NAME")
     run.add_argument("--suite", action="append", default=[], choices=SUITES)
-    run.add_argument("--preset", default="quick", help="of the suites, default quick")
-    run.add_argument("--protocol", action="append", type=Protocol.parse, help="polygons:F, pixels:N or apart")
     run.add_argument("--label-counts", action="store_true", help="pixels:N with the scene's numbers (Fig. 14)")
     run.add_argument("--seeds", type=seeds, default=[0, 1, 2])
-    run.add_argument("--sensors", choices=("both", "spectral", "second"), default="both")
-    run.add_argument("--blank", action="store_true", help="measure with each sensor hidden as well")
-    run.add_argument("--pretrain-anew", action="store_true", help="for every seed; else once, with seed 0")
-    run.add_argument("--again", action="store_true", help="also what the ledger holds already")
-    run.add_argument("--device", default="auto")
-    run.add_argument("--memory-mb", type=int)
-    run.add_argument("--cache", type=Path, default=ROOT / "build" / "benchmarks")
-    page = verbs.add_parser("page", help="make the results page from the ledger")
+    confirm = verbs.add_parser("confirm", parents=[many], help="measure the best variants of a screening again")
+    confirm.set_defaults(verb=_confirm, label_counts=False)
+    confirm.add_argument("--screened", default="lcz_hong_kong", metavar="SCENE", help="where they were screened")
+    confirm.add_argument("--screened-by", type=protocol, default=Protocol("polygons", 3), metavar="PROTOCOL")
+    confirm.add_argument("--best", type=int, default=5, metavar="N")
+    confirm.add_argument("--seeds", type=seeds, default=[0, 1, 2, 3, 4])
+    embedding = verbs.add_parser("embed", parents=[one], help="t-SNE of branch and diffusion features")
+    embedding.set_defaults(verb=_embed)
+    embedding.add_argument("--per-class", type=int, default=50)
+    embedding.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    sampling = verbs.add_parser("sample", parents=[one], help="images out of the denoiser's reverse process")
+    sampling.set_defaults(verb=_sample)
+    sampling.add_argument("--count", type=int, default=4)
+    sampling.add_argument("--side", type=int, default=32)
+    sampling.add_argument("--output", type=Path, required=True, metavar="FILE.tif")
+    verbs.add_parser("cost", help="parameters and GFLOPs as in Table 9").set_defaults(verb=_cost)
+    page = verbs.add_parser("page", parents=[where], help="make the results page from the ledger")
     page.set_defaults(verb=_page)
     page.add_argument("--output", type=Path, default=ROOT / "docs" / "results.md")
     page.add_argument("--html", type=Path)
@@ -93,50 +131,102 @@ def _parser() -> argparse.ArgumentParser:
     listing = verbs.add_parser("list", help="scenes, configurations and suites by name")
     listing.set_defaults(verb=_list)
     listing.add_argument("--preset", default="quick")
-    for verb in (run, page):
-        verb.add_argument("--ledger", type=Path, default=LEDGER)
     return parser
 
 
 def _run(options: argparse.Namespace, progress: Progress) -> None:
     names = [*options.configuration, *(name for key in options.suite for name in suite(key, options.preset))]
-    configurations = [find_configuration(name) for name in dict.fromkeys(names)]
-    if not configurations:
+    if not names:
         raise InputError("Say what to measure: --configuration NAME or --suite NAME.")
-    for configuration in configurations:
-        if not configuration.rival:
-            configuration.settings()  # refused now rather than after hours
-    shop = Workshop(
-        options.cache, choose_device(options.device), memory_bound(options.memory_mb),
-        None if options.pretrain_anew else 0, options.blank,
-    )  # fmt: skip
-    ledger = Ledger(options.ledger)
-    scenes = [find_scene(name).with_sensors(options.sensors) for name in options.scenes]
-    for scene in scenes:
+    _measure(names, options, progress)
+
+
+def _confirm(options: argparse.Namespace, progress: Progress) -> None:
+    entries = Ledger(options.ledger).entries()
+    best = best_variants(entries, options.screened, str(options.screened_by), options.preset, options.best)
+    progress.message(f"To be confirmed: {', '.join(best) or 'nothing, no variant gained'}.")
+    _measure([options.preset, *best], options, progress)
+
+
+def _measure(names: Sequence[str], options: argparse.Namespace, progress: Progress) -> None:
+    """Whatever of it is not in the ledger yet."""
+    configurations = sorted(map(find_configuration, dict.fromkeys(names)), key=_order)  # neighbours share their patches
+    shop, ledger = _workshop(options), Ledger(options.ledger)
+    for scene in list(map(find_scene, options.scenes)):
         protocols = list(options.protocol or ())
         if options.label_counts:
             protocols += [Protocol("pixels", number) for number in scene.per_class]
         with open_scene(scene, options.cache, progress) as opened:
             for protocol in protocols or [Protocol("apart") if opened.apart.any() else Protocol("polygons", 3)]:
-                done = set() if options.again else ledger.keys()
-                # Neighbours share their pretraining and patches.
-                work = deque((c, seed) for c in sorted(configurations, key=_order) for seed in options.seeds)
-                total = len(work)
-                while work:
+                known = set() if options.again else ledger.keys()
+                work = [(configuration, seed) for configuration in configurations for seed in options.seeds]
+                for done, (configuration, seed) in enumerate(work, start=1):
                     progress.check_canceled()
-                    configuration, seed = work.popleft()
-                    at = f"{scene.name}, {protocol}, {configuration.name}, seed {seed} ({total - len(work)} of {total})"
+                    at = f"{scene.name}, {protocol}, {configuration.name}, seed {seed} ({done} of {len(work)})"
                     missing = lacks(opened, configuration)
                     if missing:
                         progress.message(f"{at}: left out, it needs {missing}.")
-                    elif known_key(opened, protocol, configuration, seed, shop) in done:
+                    elif known_key(opened, protocol, configuration, seed, shop) in known:
                         progress.message(f"{at}: is in the ledger.")
                     else:
                         entry = measure(opened, protocol, configuration, seed, shop, progress.silent())
                         ledger.append(entry)
-                        found = entry.accuracy
-                        figures = f"OA {found.overall:.4f}, AA {found.average:.4f}, kappa {found.kappa or 0:.4f}"
-                        progress.message(f"{at}: {figures}, {entry.seconds:.0f} s.")
+                        progress.message(f"{at}: {_figures(entry)}")
+
+
+def _figures(entry: Entry) -> str:
+    found = entry.accuracy
+    figures = zip(("OA", "AA", "kappa"), (found.overall, found.average, found.kappa))
+    return (
+        ", ".join(f"{name} {value:.4f}" for name, value in figures if value is not None) + f"; {entry.seconds:.0f} s."
+    )
+
+
+def _workshop(options: argparse.Namespace) -> Workshop:
+    seed = None if options.pretrain_anew else 0
+    device, memory = choose_device(options.device), memory_bound(options.memory_mb)
+    return Workshop(options.cache, device, memory, seed, getattr(options, "blank", False))
+
+
+def _embed(options: argparse.Namespace, progress: Progress) -> None:
+    configuration = _network(options.configuration)
+    options.output.mkdir(parents=True, exist_ok=True)
+    with open_scene(find_scene(options.scene), options.cache, progress) as opened:
+        scores = embed(
+            opened, configuration, per_class=options.per_class, seed=options.seed, shop=_workshop(options),
+            folder=options.output, progress=progress,
+        )  # fmt: skip
+    for name, score in scores.items():
+        progress.message(f"{name}: silhouette of the classes {score:+.3f}")
+
+
+def _sample(options: argparse.Namespace, progress: Progress) -> None:
+    configuration = _network(options.configuration)
+    if options.count < 1 or options.side < 1:
+        raise InputError("At least one image of one pixel is made.")
+    check_writable(options.output)
+    with open_scene(find_scene(options.scene), options.cache, progress) as opened:
+        rows = sample(
+            opened, configuration, count=options.count, side=options.side, seed=options.seed, shop=_workshop(options),
+            output=options.output, progress=progress,
+        )  # fmt: skip
+    for row in rows:
+        progress.message(f"band {row['band']}: quartiles sampled {row['sampled']}, real {row['real']}")
+
+
+def _network(name: str) -> Configuration:
+    configuration = find_configuration(name)
+    if configuration.rival or configuration.build not in ("group", "pixel-tokens", "shared-tokenizers"):
+        raise InputError(f"{name} has no branches and no denoiser to look at; name a preset or a variant of one.")
+    return configuration
+
+
+def _cost(options: argparse.Namespace, progress: Progress) -> None:
+    print(f"{'':24}{'parameters':>12}{'GFLOPs':>10}{'GMAC':>10}")
+    for name, phase, cost in table9():
+        line = f"{cost.parameters / 1e6:10.2f} M{cost.counted / 1e9:10.2f}{cost.macs / 1e9:10.2f}"
+        print(f"{f'{name} ({phase})':24}{line}")
+    print("GFLOPs as the paper counts them, GMAC as they are; P: 8 patches of 32 pixels, T: 64 patches of 9.")
 
 
 def _order(configuration: Configuration) -> str:

@@ -2,7 +2,7 @@
 
 A configuration is a preset and its differences from it, in four groups: ``pretraining`` (:class:`PretrainChoice`),
 ``features`` (:class:`FeatureChoice`), ``network`` (:class:`GroupConfig`) and ``fit`` (:class:`FitConfig`, and
-``length``, a factor of its steps). Its name is ``PRESET`` or ``PRESET+VARIANT``.
+``length``, a factor of its steps). Its name is ``PRESET``, ``PRESET+VARIANT`` or several variants joined by ``+``.
 """
 
 from __future__ import annotations
@@ -123,15 +123,14 @@ def find_configuration(name: str) -> Configuration:
     if name in RIVALS:
         about, rival = RIVALS[name]
         return Configuration(name, about, rival=rival)
-    preset, plus, variant = name.partition("+")
+    preset, *variants = name.split("+")
     if preset not in train.PRESETS:
         raise InputError(f"Configuration {name!r} is not known; `python -m benchmarks list` names them.")
-    if not plus:
-        return Configuration(name, f"the preset {preset} as it is", preset)
-    known = variants_of(preset)
-    if variant not in known:
-        raise InputError(f"Preset {preset} has no variant {variant!r}; `python -m benchmarks list` names them.")
-    found: Variant = known[variant]
+    known, found = variants_of(preset), Variant(f"the preset {preset} as it is")
+    for variant in variants:
+        if variant not in known:
+            raise InputError(f"Preset {preset} has no variant {variant!r}; `python -m benchmarks list` names them.")
+        found = known[variant] if variant == variants[0] else found.joined(known[variant])
     return Configuration(name, found.about, preset, found.changes, found.build, needs=found.needs)
 
 

@@ -168,18 +168,8 @@ def _classify(
     progress: Progress,
 ) -> tuple[list[Matrix], dict[str, list[Matrix]]]:
     features, patch = settings.features, settings.network.patch
-    bank = shop.bank(opened, pretrained, features, patch, progress.part(0.0, 0.2))
-    known = np.unique(np.concatenate([fold.train for fold in folds.folds]))
-    if protocol.kind == "polygons":  # as in training, where all drawn pixels are seen
-        known = np.unique(np.concatenate([known, *(fold.test for fold in folds.folds)]))
-    raw = bank.take(known)
-    assert raw.diffusion is not None
-    scale = feature_scale(raw.diffusion, components=features.components)
-    samples = bank.scaled(known, scale)
-    del raw
-    fitted = _fit(opened, pretrained, settings, samples, scale, known, folds, seed, shop, progress.part(0.2, 0.9))
+    fitted, scale = fitted_networks(opened, pretrained, settings, folds, protocol, seed, shop, progress)
     jobs = [(network, fold.test) for network, fold in zip(fitted, folds.folds)]
-    del samples
 
     def judged(draws: int, blank: str = "") -> list[Matrix]:
         classes = len(opened.labels.legend)
@@ -199,6 +189,29 @@ def _classify(
         found = judged(features.draws)
         hidden = [name for name in opened.sources if shop.blank and len(opened.sources) > 1]
         return found, {name: judged(1, name) for name in hidden}
+
+
+def fitted_networks(
+    opened: OpenScene,
+    pretrained: Pretrained,
+    settings: Settings,
+    folds: Folds,
+    protocol: Protocol,
+    seed: int,
+    shop: Workshop,
+    progress: Progress,
+) -> tuple[list[GroupNetwork], FeatureScale]:
+    """A network for each fold, and the scale of their diffusion features."""
+    bank = shop.bank(opened, pretrained, settings.features, settings.network.patch, progress.part(0.0, 0.2))
+    known = np.unique(np.concatenate([fold.train for fold in folds.folds]))
+    if protocol.kind == "polygons":  # as in training, where all drawn pixels are seen
+        known = np.unique(np.concatenate([known, *(fold.test for fold in folds.folds)]))
+    raw = bank.take(known).diffusion
+    assert raw is not None
+    scale = feature_scale(raw, components=settings.features.components)
+    del raw
+    samples = bank.scaled(known, scale)
+    return _fit(opened, pretrained, settings, samples, scale, known, folds, seed, shop, progress.part(0.2, 1)), scale
 
 
 def _fit(

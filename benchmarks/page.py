@@ -12,7 +12,7 @@ from bdgf_core.report_page import Section, join, page, paragraph, table
 
 from .ledger import Entry
 from .protocols import Protocol
-from .tables import Runs, Table, blanked, by_class, label_counts, overview, uncertainty
+from .tables import Runs, Table, blanked, by_class, label_counts, overview, sensors, uncertainty
 
 TITLE = "What was measured"
 _BASES = ("quick", "standard", "paper")  # what differences are taken from, the first that was run
@@ -40,6 +40,12 @@ def page_groups(entries: Sequence[Entry]) -> list[Group]:
     for scene, protocols in sorted(scenes.items()):
         for text, runs in sorted(protocols.items()):
             groups.append((f"{scene}: {Protocol.parse(text).title}", _tables(runs)))
+        for text in sorted(protocols):
+            family = {name: found.get(text, {}) for name, found in scenes.items() if name.split("/")[0] == scene}
+            compared = sensors(family) if scene in family else None
+            if compared is not None:
+                title = f"{scene}: what both sensors bring, {Protocol.parse(text).title}"
+                groups.append((title, [compared]))
         counts = label_counts(protocols)
         if counts is not None:
             groups.append((f"{scene}: accuracy by labelled pixels", [counts]))

@@ -16,6 +16,7 @@ from bdgf_core.errors import InputError
 from bdgf_core.job import parse_job, read_job
 
 FOLDER = "BDGF_DATA"
+SENSORS = ("spectral", "second")
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,12 @@ class Scene:
         if self.second_kind not in ("auto", "sar_linear", "sar_amplitude", "sar_db", "other"):
             raise InputError(f"Sensor kind {self.second_kind!r} is not known.")
 
-    def with_sensors(self, sensors: str) -> Scene:
-        """``both``, ``spectral`` or ``second`` sensor alone."""
-        if sensors == "both":
-            return self
+    def alone(self, sensor: str) -> Scene:
+        """With the ``spectral`` or the ``second`` sensor only, and a name that says so."""
         if self.second is None:
-            raise InputError(f"Scene {self.name} has one sensor only; leave the choice of sensors out.")
-        if sensors == "spectral":
-            return replace(self, second=None, second_bands=None)
-        return replace(
-            self, spectral=self.second, spectral_bands=self.second_bands, second=None, second_bands=None
-        )  # fmt: skip
+            raise InputError(f"Scene {self.name} has one sensor only; leave /{sensor} out.")
+        one = replace(self, name=f"{self.name}/{sensor}", second=None, second_bands=None)
+        return one if sensor == "spectral" else replace(one, spectral=self.second, spectral_bands=self.second_bands)
 
     def in_folder(self, folder: Path) -> Scene:
         """Its files as paths in ``folder``, those that are none yet."""
@@ -77,10 +73,14 @@ def split_key(text: str) -> tuple[Path, Optional[str]]:
 
 
 def find_scene(name: str) -> Scene:
-    """A known scene below the folder that BDGF_DATA names, or one described by a JSON file.
+    """A known scene below the folder that BDGF_DATA names, or one described by a JSON file; ``NAME/spectral`` and
+    ``NAME/second`` are the same with one sensor only.
 
     Raises :class:`InputError` where there is none such, or its files are missing.
     """
+    whole, _, sensor = name.rpartition("/")
+    if sensor in SENSORS and whole:
+        return find_scene(whole).alone(sensor)
     if name.endswith(".json"):
         path = Path(name)
         try:

@@ -12,6 +12,7 @@ from typing import Callable, Iterable, Mapping, Optional, Sequence
 
 from .ledger import Entry, pooled
 from .protocols import Protocol
+from .scenes import SCENES
 from .summary import Summary, paired
 
 FIGURES = (("OA", "overall"), ("AA", "average"), ("Kappa", "kappa"))
@@ -117,6 +118,24 @@ def label_counts(by_protocol: Mapping[str, Runs]) -> Optional[Table]:
     return Table("OA in % by labelled pixels a class.", head, tuple(rows)) if rows else None
 
 
+def sensors(by_scene: Mapping[str, Runs]) -> Optional[Table]:
+    """Whether fusion pays: both sensors, and each alone, ``NAME``, ``NAME/spectral`` and ``NAME/second``."""
+    shown = {"both": "", "spectral": "/spectral", "second": "/second"}
+    scene = min(by_scene, key=len)
+    rows = []
+    for name, both in _by_accuracy(by_scene[scene]):
+        for title, suffix in shown.items():
+            entries = by_scene.get(scene + suffix, {}).get(name)
+            if not entries or not any(by_scene.get(scene + end, {}).get(name) for end in shown.values() if end):
+                continue
+            gain = paired(both, entries) if suffix else None
+            cells = [_spread(summary_of(entries, figure)) for _, figure in FIGURES]
+            rows.append((name, title, *cells, DASH if gain is None else _difference(gain), seeds_text(entries)))
+    head = ("Configuration", "Sensors", *(name for name, _ in FIGURES), "OA gained by both", "Seeds")
+    caption = "One sensor against both, in %; the gain is paired by fold and seed, * where its interval excludes 0."
+    return Table(caption, head, tuple(rows)) if rows else None
+
+
 def as_csv(entries: Iterable[Entry]) -> str:
     """One row for each run and figure: scene, protocol, configuration, seed, figure, value (a fraction)."""
     out = io.StringIO()
@@ -157,6 +176,8 @@ def summary_of(entries: Sequence[Entry], figure: str) -> Optional[Summary]:
 def command(entries: Sequence[Entry]) -> str:
     """What makes these entries again."""
     one = entries[0]
+    name, slash, sensor = one.scene.partition("/")
+    scene = (name if name in SCENES else f"{name}.json") + slash + sensor
     blank = " --blank" if any(entry.blanked for entry in entries) else ""
     anew = (
         " --pretrain-anew"
@@ -164,7 +185,7 @@ def command(entries: Sequence[Entry]) -> str:
         else ""
     )
     return (
-        f"python -m benchmarks run {one.scene} --protocol {one.protocol} --configuration {one.configuration}"
+        f"python -m benchmarks run {scene} --protocol {one.protocol} --configuration {one.configuration}"
         f" --seeds {seeds_text(entries).replace(' ', '')}{blank}{anew}"
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
+from bdgf_core.errors import InputError
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -15,6 +17,15 @@ class Variant:
     build: str = "group"
     suites: tuple[str, ...] = ("screen",)
     needs: str = ""
+
+    def joined(self, other: Variant) -> Variant:
+        """Both changes, the other's where they meet. Raises :class:`InputError` for two networks."""
+        if "group" not in (self.build, other.build):
+            raise InputError(f"Two networks cannot be joined: {self.about}, and {other.about}.")
+        groups = dict.fromkeys([*self.changes, *other.changes])
+        changes = {group: {**self.changes.get(group, {}), **other.changes.get(group, {})} for group in groups}
+        build = self.build if other.build == "group" else other.build
+        return Variant(f"{self.about}; {other.about}", changes, build, (), self.needs or other.needs)
 
 
 def variants_of(preset: str) -> dict[str, Variant]:

@@ -107,6 +107,14 @@ def test_suites_name_what_can_be_found() -> None:
             assert find_configuration(member).name == member
 
 
+def test_variants_are_joined() -> None:
+    found = find_configuration("quick+no-mutual+fit-x2+no-turns").settings()
+    plain = find_configuration("quick").settings()
+    assert not found.network.mutual_learning and found.fit.symmetries == 1 and found.fit.steps == 2 * plain.fit.steps
+    with pytest.raises(InputError, match="Two networks"):
+        find_configuration("quick+pixel-tokens+shared-tokenizers")
+
+
 @pytest.mark.parametrize("name", ["fast", "quick+", "quick+nothing", "forest+row1", ""])
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="not known|no variant"):

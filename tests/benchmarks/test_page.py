@@ -26,7 +26,7 @@ def several() -> list:
 
 def test_every_figure_has_its_command_seeds_and_interval() -> None:
     text = as_markdown(page_groups(several()))
-    assert "`python -m benchmarks run here --protocol polygons:2 --configuration quick --seeds 0-2`" in text
+    assert "`python -m benchmarks run here.json --protocol polygons:2 --configuration quick --seeds 0-2`" in text
     line = next(line for line in text.splitlines() if line.startswith("| quick |") and "--seeds 0-2" in line)
     assert "85.00 ± 0.00" in line and "| 0-2 |" in line
 
@@ -42,6 +42,17 @@ def test_tables_in_the_papers_layout() -> None:
     assert "| OA | 95.00 | 85.00 |" in text and "| Kappa |" in text and "| quick | NSI |" in text
     assert "| Configuration | 5 a class | 8 a class |" in text and "| quick | 85.00 | 95.00 |" in text
     assert "| quick | second | 95.00 |" in text  # with the second sensor hidden
+
+
+def test_what_a_second_sensor_brings() -> None:
+    entries = [make_entry(seed=seed, folds=BETTER) for seed in (0, 1)]
+    entries += [make_entry(seed=seed, scene="here/spectral") for seed in (0, 1)]
+    text = as_markdown(page_groups(entries))
+    assert "what both sensors bring" in text
+    line = next(line for line in text.splitlines() if line.startswith("| quick | spectral |"))
+    assert "85.00 ± 0.00" in line and "+10.00 ± 0.00 \\*" in line
+    assert "run here.json/spectral --protocol" in text
+    assert "what both sensors bring" not in as_markdown(page_groups(entries[:2]))
 
 
 def test_the_newest_settings_count() -> None:

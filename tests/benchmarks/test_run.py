@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
+from ledger_entries import make_entry
+from osgeo import gdal
 
 from bdgf_core.device import choose_device
 from bdgf_core.diffusion.forward import BandStack
+from bdgf_core.diffusion.schedule import NoiseSchedule
+from bdgf_core.errors import InputError
 from bdgf_core.gather import feature_scale
 from bdgf_core.progress import Progress
 from bdgf_core.raster.window import Window
@@ -24,6 +29,7 @@ from benchmarks.pretraining import ResidualTarget
 from benchmarks.protocols import Protocol
 from benchmarks.rivals import pixel_features
 from benchmarks.scenes import find_scene
+from benchmarks.screening import best_variants
 
 
 def shop(folder: Path, memory_mb: int = 512, **changes: Any) -> Workshop:
@@ -152,9 +158,65 @@ def test_what_cannot_be_is_said_in_a_sentence(
 
 
 def test_what_a_scene_lacks_is_left_out(scene_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    wanted = ["--configuration", "quick+residual-target", "--sensors", "spectral"]
-    assert run(scene_file, tmp_path, *wanted) == 0
+    wanted = ["--configuration", "quick+residual-target"]
+    assert run(scene_file / "spectral", tmp_path, *wanted) == 0
     assert "left out, it needs a SAR" in capfd.readouterr().out
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("momentary")
+def test_features_are_drawn(scene_file: Path, cache: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    where = ["--cache", str(cache), "--device", "cpu", "--output"]
+    assert main(["embed", str(scene_file), "--per-class", "12", *where, str(tmp_path)]) == 0
+    told = capfd.readouterr().out
+    kinds = [
+        "branch cnn",
+        "branch transformer",
+        "branch mamba",
+        "branch statistics",
+        "diffusion features",
+        "without masking",
+    ]
+    assert all(kind in told for kind in kinds)
+    tables = sorted(tmp_path.glob("*.csv"))
+    assert len(tables) == len(list(tmp_path.glob("*.svg"))) == 6
+    assert all(len(path.read_text().splitlines()) == 1 + 3 * 12 for path in tables)
+    ElementTree.fromstring((tmp_path / "tiny-branch-mamba.svg").read_text())
+
+
+@pytest.mark.usefixtures("momentary")
+def test_images_are_sampled(scene_file: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = NoiseSchedule.linear(4, first=0.05, last=0.9)
+    monkeypatch.setattr(NoiseSchedule, "linear", classmethod(lambda cls: few))
+    output = tmp_path / "images.tif"
+    where = ["--cache", str(tmp_path), "--device", "cpu", "--output", str(output)]
+    monkeypatch.setattr("bdgf_core.pretrain.STEPS", 4)
+    monkeypatch.setattr("bdgf_core.pretrain.FEATURE_TIMESTEP", 1)
+    assert main(["sample", str(scene_file), "--count", "2", "--side", "8", *where]) == 0
+    made = gdal.Open(str(output)).ReadAsArray()
+    assert made.shape == (8, 8, 16) and np.isfinite(made).all()
+    assert 0 < made[6:].min() and made[6:].max() <= 1 + 1e-6  # SAR, scaled intensity
+
+
+def test_the_best_of_a_screening_are_confirmed(scene_file: Path, tmp_path: Path, momentary: None) -> None:
+    ledger = Ledger(tmp_path / "l.jsonl")
+    better = [[[10, 0], [1, 9]], [[9, 1], [0, 10]]]
+    for name, folds in (("quick", None), ("quick+flips", better), ("quick+no-cnn", None), ("forest", better)):
+        for seed in (0, 1):
+            more = {} if folds is None else {"folds": folds}
+            ledger.append(
+                make_entry(
+                    scene="there", protocol="polygons:3", configuration=name, settings={"n": name}, seed=seed, **more
+                )
+            )
+    assert best_variants(ledger.entries(), "there", "polygons:3", "quick", 5) == ["quick+flips"]
+    with pytest.raises(InputError, match="no variants of paper"):
+        best_variants(ledger.entries(), "there", "polygons:3", "paper", 5)
+
+
+def test_costs_are_told(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost"]) == 0
+    assert "996.43" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("rival", ["forest-9x9", "svm", "boosting"])

@@ -134,7 +134,14 @@ def test_what_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_one_sensor_of_two() -> None:
     scene = SCENES["s1s2_spain"][0]
-    assert scene.with_sensors("spectral").second is None and scene.with_sensors("both") is scene
-    assert scene.with_sensors("second").spectral == scene.second
+    assert scene.alone("spectral").second is None and scene.alone("spectral").name == "s1s2_spain/spectral"
+    assert scene.alone("second").spectral == scene.second
     with pytest.raises(InputError, match="one sensor only"):
-        SCENES["enmap_potsdam"][0].with_sensors("second")
+        SCENES["enmap_potsdam"][0].alone("second")
+
+
+def test_one_sensor_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "augsburg").mkdir()
+    made_up("first", 7, tmp_path / "augsburg", "5")
+    monkeypatch.setenv("BDGF_DATA", str(tmp_path))
+    assert find_scene("augsburg/second").spectral.endswith("data_SAR_HR.mat:data_SAR_HR")
