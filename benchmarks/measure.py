@@ -62,8 +62,7 @@ class Workshop:
         blank: str = "",
     ) -> Bank:
         """The scene's patches; ``draw`` numbers the noise, ``blank`` names a sensor to hide."""
-        training = pretrained.document["training"]
-        key = (opened.identity, id(pretrained.denoiser), features.timestep, features.layer, patch, draw, blank)
+        key = (opened.identity, pretrained.document["name"], features.timestep, features.layer, patch, draw, blank)
         if self._bank is not None and self._bank[0] == key:
             return self._bank[1]
         self._bank = None  # before the next one is filled
@@ -71,7 +70,7 @@ class Workshop:
         process = pretrained.process
         denoiser: Any = EncoderBlock(reader.denoiser, features.layer, features.timestep).eval()
         reader = replace(
-            reader, denoiser=denoiser, patch=patch, seed=training["seed"] + draw,
+            reader, denoiser=denoiser, patch=patch, seed=pretrained.seed + draw,
             process=AtTimestep(process.stack, process.schedule, process.speckle, features.timestep),
         )  # fmt: skip
         if blank:

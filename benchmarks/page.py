@@ -91,9 +91,12 @@ def _tables(runs: Runs) -> list[Table]:
 
 
 def _newest(entries: Sequence[Entry]) -> list[Entry]:
-    """Of runs by one name and seed under different settings, or on different data, the last."""
+    """Of runs by one name and seed under different settings the last; of a scene only its last data."""
+    data = {entry.scene: entry.scene_identity for entry in entries}
     found: dict[tuple[str, str, str, int], Entry] = {}
     for entry in entries:
+        if entry.scene_identity != data[entry.scene]:
+            continue
         key = (entry.scene, entry.protocol, entry.configuration, entry.seed)
         found.pop(key, None)
         found[key] = entry

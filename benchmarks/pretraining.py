@@ -60,7 +60,8 @@ def process_of(pretrained: Pretrained, choice: PretrainChoice) -> ForwardProcess
 def pretrained_for(
     opened: OpenScene, choice: PretrainChoice, seed: int, *, cache: Path, device: Device, progress: Progress
 ) -> Pretrained:
-    """From ``cache``, or made now and kept there; an interrupted one goes on from where it stood."""
+    """From ``cache``, or made now and kept there; an interrupted one goes on from where it stood. Its document's
+    ``name`` is its own among all scenes, choices and seeds."""
     told = [opened.identity, asdict(choice), seed, device.torch.type, device.bfloat16]
     job = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     cache.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,7 @@ def pretrained_for(
             )
             _pretrain(opened, choice, seed, path, unfinished, device, progress)
     found = load_pretrained(path)
-    return replace(found, process=process_of(found, choice))
+    return replace(found, process=process_of(found, choice), document={**found.document, "name": path.stem})
 
 
 def _pretrain(

@@ -61,6 +61,14 @@ def test_the_newest_settings_count() -> None:
     assert "| quick | 85.00 |" in text and "| quick | 95.00" not in text
 
 
+def test_figures_of_other_data_are_left_out() -> None:
+    old = make_entry(
+        scene_identity="old", configuration="forest", classes=["Water", "Land", "Ice"], folds=[[[1] * 3] * 3]
+    )
+    text = as_markdown(page_groups([old, make_entry()]))
+    assert "forest" not in text and "| quick | 85.00 |" in text
+
+
 def test_an_empty_ledger_makes_no_figures(tmp_path: Path) -> None:
     write_page([], tmp_path / "results.md", tmp_path / "results.html")
     assert "Nothing was measured yet." in (tmp_path / "results.md").read_text()
