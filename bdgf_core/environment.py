@@ -108,12 +108,27 @@ def _missing(required: list[Package]) -> list[str]:
 
 
 def _broken(required: list[Package]) -> list[str]:
-    sentences = [
-        tr("{module} is there but does not load ({reason}); install it again.", module=p.name, reason=p.failure)
-        for p in required
-        if p.failure
-    ]
-    torch = required[REQUIRED.index("torch")]
+    torch, numpy = (required[REQUIRED.index(name)] for name in ("torch", "numpy"))
+    sentences = []
+    for package in required:
+        if package.name == "osgeo" and package.failure and "numpy" in package.failure:
+            sentences.append(
+                tr(
+                    "GDAL does not fit the numpy {version} in {folder} ({reason}): remove that numpy, so that the one "
+                    "which came with GDAL is found.",
+                    version=numpy.version,
+                    folder=numpy.folder,
+                    reason=package.failure,
+                )
+            )
+        elif package.failure:
+            sentences.append(
+                tr(
+                    "{module} is there but does not load ({reason}); install it again.",
+                    module=package.name,
+                    reason=package.failure,
+                )
+            )
     version = version_of(torch.version)
     if version is not None and version < LEAST_TORCH:
         sentences.append(

@@ -49,7 +49,7 @@ def version_of(text: Optional[str]) -> Optional[tuple[int, int]]:
 
 def _failure(name: str) -> Optional[str]:
     try:
-        importlib.import_module("osgeo.gdal" if name == "osgeo" else name)
+        importlib.import_module("osgeo.gdal_array" if name == "osgeo" else name)  # compiled for one numpy
     except Exception as error:  # a library that does not fit raises anything, a missing DLL an OSError
         return f"{type(error).__name__}: {error}"
     return None

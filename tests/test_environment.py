@@ -50,13 +50,13 @@ def test_without_any_package(tmp_path: Path) -> None:
 
 def test_a_broken_and_an_old_torch_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     dll = 'OSError: [WinError 126] Error loading "C:\\torch\\lib\\c10.dll"'
-    fake = {"torch": Package("torch", "2.1.0", "/x/torch", dll)}
+    unfit = "ImportError: numpy.core.multiarray failed to import"
+    fake = {"torch": Package("torch", "2.1.0", "/x/torch", dll), "osgeo": Package("osgeo", "3.6.2", "/x", unfit)}
     monkeypatch.setattr(module, "look_at", lambda name, load: fake.get(name) or Package(name, "1", "/x", None))
     monkeypatch.setattr(module, "self_test", lambda device, progress: [])
     problems = environment(EnvironmentConfig(problems=("Told by QGIS.",)), Progress())["document"]["problems"]
-    assert (
-        problems[0] == "Told by QGIS." and "c10.dll" in problems[1] and "2.1.0" in problems[2] and "2.4" in problems[2]
-    )
+    assert problems[0] == "Told by QGIS." and "c10.dll" in problems[1] and "numpy 1 in /x" in problems[2]
+    assert "2.1.0" in problems[3] and "2.4" in problems[3]
 
 
 def test_a_failing_part_is_a_problem_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
