@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from .errors import Canceled, one_line
+from .errors import BdgfError, Canceled, one_line
 from .progress import Progress
 
 _TOLERANCE = 1e-3  # relative, of products in the reduced precision of a GPU
@@ -34,6 +34,8 @@ def self_test(device: str, progress: Progress) -> list[Check]:
             detail, ok = work(device), True
         except Canceled:
             raise
+        except BdgfError as error:
+            detail, ok = str(error), False
         except Exception as error:  # a broken library raises anything; that is what is looked for
             detail, ok = f"{type(error).__name__}: {error}", False
         checks.append(Check(name, ok, round(time.monotonic() - began, 2), one_line(detail)[:500]))

@@ -92,5 +92,5 @@ class InstallEngineAlgorithm(base.BdgfAlgorithm):
     def _wheels(self, parameters: base.Parameters, context: QgsProcessingContext) -> str | None:
         path = self.parameterAsString(parameters, "WHEELS", context).strip()
         if path and not os.path.isdir(path):
-            raise QgsProcessingException(tr("The wheel folder {folder} does not exist.", folder=path))
+            raise QgsProcessingException(tr("There is no wheel folder {folder}; choose another, or none.", folder=path))
         return os.path.abspath(path) if path else None
