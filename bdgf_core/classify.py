@@ -73,12 +73,14 @@ class ClassifyConfig:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_data <= 1.0:
-            raise InputError(f"The least share of data must lie between 0 and 1, not at {self.min_data}.")
+            raise InputError(
+                tr("The least share of data must lie between 0 and 1, not at {share}.", share=self.min_data)
+            )
         if self.tile is not None and self.tile < 1:
-            raise InputError(f"A tile is at least 1 pixel wide, not {self.tile}.")
+            raise InputError(tr("A tile is at least 1 pixel wide, not {side}.", side=self.tile))
         written = [*self.outputs, *([self.report] if self.report else [])]
         if len({os.path.abspath(path) for path in written}) < len(written):
-            raise InputError("Two outputs have the same name; give each its own.")
+            raise InputError(tr("Two outputs have the same name; give each its own."))
 
     @property
     def outputs(self) -> list[str]:
@@ -141,11 +143,20 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
             summary.add(window, tile)
             if not timed and total > 1 and enough.any():
                 timed, ahead = True, (time.monotonic() - began) * (total - i - 1)
-                progress.message(f"{total} tiles of {side} pixels; about {duration(ahead)} to go.")
+                progress.message(
+                    tr(
+                        "{tiles} tiles of {side} pixels; about {time} to go.",
+                        tiles=total,
+                        side=side,
+                        time=duration(ahead),
+                    )
+                )
             progress.update(0.99 * (i + 1) / total)
         if not summary.mapped:
             unfinished.remove()
-            raise InputError("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
+            raise InputError(
+                tr("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
+            )
         writers.finish()
         progress.update(1.0)  # the last chance to stop: the files appear as the block ends
         seconds = round(time.monotonic() - started, 1)
@@ -212,7 +223,7 @@ def _found(
         )  # fmt: skip
     layers = judged.float().cpu().numpy()
     if not np.isfinite(layers[:, enough]).all():
-        raise ModelFileError("The classifier gives no numbers for these rasters; please train it anew.")
+        raise ModelFileError(tr("The classifier gives no numbers for these rasters; please train it anew."))
     layers[:, ~enough] = np.nan
     classes = len(classifier.legend)
     found = {"probabilities": layers[:classes]}

@@ -20,11 +20,23 @@ from .translation import tr
 Document = Mapping[str, Any]
 
 KIND_NAMES = {
-    "optical": "optical",
-    "sar_linear": "SAR, linear intensity",
-    "sar_amplitude": "SAR, amplitude",
-    "sar_db": "SAR, dB",
-    "other": "other",
+    "optical": tr("optical"),
+    "sar_linear": tr("SAR, linear intensity"),
+    "sar_amplitude": tr("SAR, amplitude"),
+    "sar_db": tr("SAR, dB"),
+    "other": tr("other"),
+}
+_TITLES = {
+    "spectral": tr("Spectral"),
+    "second": tr("Second sensor"),
+    "preset": tr("Preset"),
+    "steps": tr("Steps"),
+    "seed": tr("Seed"),
+    "device": tr("Device"),
+    "samples": tr("Samples"),
+    "seconds": tr("Training time"),
+    "masking": tr("Masking"),
+    "unlabelled": tr("Unlabelled"),
 }
 
 
@@ -40,7 +52,11 @@ def model_report(kind: str, document: Document, *, parameters: Mapping[str, int]
         return _page(kind, document, parameters, ())
     except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(
-            f"The model's description is not of the expected form ({type(error).__name__}: {error}); train it anew."
+            tr(
+                "The model's description is not of the expected form ({kind}: {reason}); train it anew.",
+                kind=type(error).__name__,
+                reason=error,
+            )
         ) from None
 
 
@@ -78,36 +94,40 @@ def _sensors(document: Document) -> Section:
         kind = str(sensor.get("kind"))
         rows = [[b["number"], str(b.get("name") or ""), b.get("wavelength_nm"), _yes(b in used)] for b in bands]
         facts = [
-            ("Kind", KIND_NAMES.get(kind, kind)),
-            ("Trained on", str(source.get("path")) if isinstance(source, dict) else source),
-            ("Bands", f"{len(used)} used of {len(bands)}"),
-            ("Wavelengths", f"{min(waves):g} to {max(waves):g} nm" if waves else None),
+            (tr("Kind"), KIND_NAMES.get(kind, kind)),
+            (tr("Trained on"), str(source.get("path")) if isinstance(source, dict) else source),
+            (tr("Bands"), tr("{used} used of {bands}", used=len(used), bands=len(bands))),
+            (tr("Wavelengths"), tr("{low:g} to {high:g} nm", low=min(waves), high=max(waves)) if waves else None),
         ]
-        band_table = html.table(["Band", "Name", "Wavelength (nm)", "Used"], rows)
-        parts.append(html.join([html.heading(_title(role)), html.pairs(facts), html.details("All bands", band_table)]))
-    return Section("Sensors", html.join(parts))
+        band_table = html.table([tr("Band"), tr("Name"), tr("Wavelength (nm)"), tr("Used")], rows)
+        parts.append(
+            html.join([html.heading(_title(role)), html.pairs(facts), html.details(tr("All bands"), band_table)])
+        )
+    return Section(tr("Sensors"), html.join(parts))
 
 
 def _provenance(document: Document, parameters: Mapping[str, int]) -> Section:
     training = document.get("training") or {}
-    facts: list[tuple[str, html.Content]] = [("Written by", document.get("created_with"))]
+    facts: list[tuple[str, html.Content]] = [(tr("Written by"), document.get("created_with"))]
     for name, value in training.items():
         if isinstance(value, (str, int, float)):
             shown = duration(value) if name == "seconds" and not isinstance(value, str) else value
-            facts.append(("Training time" if name == "seconds" else _title(name), shown))
-    facts += [(f"Parameters, {_title(part).lower()}", f"{count:,}") for part, count in parameters.items()]
-    return Section("Provenance", html.pairs(facts))
+            facts.append((_title(name), _yes(shown) if isinstance(shown, bool) else shown))
+    facts += [(tr("Parameters, {part}", part=_title(part).lower()), f"{count:,}") for part, count in parameters.items()]
+    return Section(tr("Provenance"), html.pairs(facts))
 
 
 def _made_by(document: Document) -> str:
     training = document.get("training") or {}
     preset: Optional[str] = training.get("preset")
-    return " · ".join(str(word) for word in (document.get("created_with"), preset and f"preset {preset}") if word)
+    return " · ".join(
+        str(word) for word in (document.get("created_with"), preset and tr("preset {preset}", preset=preset)) if word
+    )
 
 
 def _title(name: str) -> str:
-    return str(name).replace("_", " ").capitalize()
+    return _TITLES.get(name) or str(name).replace("_", " ").capitalize()
 
 
 def _yes(value: Any) -> str:
-    return "yes" if value else "no"
+    return tr("yes") if value else tr("no")

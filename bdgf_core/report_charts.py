@@ -6,32 +6,34 @@ import math
 from html import escape
 from typing import Optional, Sequence
 
-from .report_page import Html, swatch
+from .report_page import Html, swatch, text
+from .translation import tr
 
 
 def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], colors: Sequence[str]) -> Html:
     """Rows reference, columns predicted, shaded by the share of the row, with sums at the margins."""
     head = "".join(
-        f'<th class="up"><span class="turned">{escape(name)}</span></th>' for name in (*names, "all reference")
+        f'<th class="up"><span class="turned">{escape(name)}</span></th>' for name in (*names, tr("all reference"))
     )
     rows = []
     for index, (row, name, color) in enumerate(zip(counts, names, colors)):
         total = sum(row)
         cells = "".join(_cell(count, total, index == column) for column, count in enumerate(row))
         rows.append(f'<tr><th class="axis">{swatch(color, name)}</th>{cells}<td class="sum">{total}</td></tr>')
+    axes, below = escape(tr("Reference ↓   Predicted →")), escape(tr("all predicted"))
     sums = [sum(column) for column in zip(*counts)]
     last = "".join(f'<td class="sum">{count}</td>' for count in (*sums, sum(sums)))
     return Html(
         '<div class="wide"><table class="matrix"><thead>'
-        f'<tr><th class="axis">Reference ↓ &ensp; Predicted →</th>{head}</tr></thead>'
-        f'<tbody>{"".join(rows)}<tr><th class="axis quiet">all predicted</th>{last}</tr></tbody></table></div>'
+        f'<tr><th class="axis">{axes}</th>{head}</tr></thead>'
+        f'<tbody>{"".join(rows)}<tr><th class="axis quiet">{below}</th>{last}</tr></tbody></table></div>'
     )
 
 
 def bar(share: Optional[float]) -> Html:
     """A fraction as a small bar with its percentage; n/a for None."""
     if share is None:
-        return Html('<span class="quiet">n/a</span>')
+        return text(None)
     length = 90 * min(max(share, 0.0), 1.0)
     return Html(
         '<svg viewBox="0 0 150 14" width="150" height="14" role="img">'

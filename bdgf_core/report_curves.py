@@ -8,6 +8,7 @@ from typing import Mapping, Sequence
 
 from .report_axes import Axes, svg
 from .report_page import Html
+from .translation import tr
 
 Points = Sequence[tuple[float, float]]
 
@@ -40,7 +41,7 @@ def curves(series: Mapping[str, Points], *, x_label: str, y_label: str, width: i
         y = height + _ROW * index + 8
         parts.append(f'<line class="s{index % _STYLES}" x1="46" x2="74" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="82" y="{y + 4}">{escape(name)}</text>')
-    label = f"{y_label or 'curves'} by {x_label}: {', '.join(lines)}"
+    label = tr("{what} by {x}: {lines}", what=y_label or tr("curves"), x=x_label, lines=", ".join(lines))
     return svg(width, height + (_ROW * len(names) and _ROW * len(names) + 4), parts, label=label)
 
 

@@ -16,6 +16,7 @@ Series = dict[str, list[tuple[float, float]]]
 _PANEL = 290
 _MODALITIES = {"unmasked": tr("Spectral"), "masked": tr("Spectral, where masked"), "second": tr("Second sensor")}
 _SURE = "unlabelled, sure"
+_KINDS = {"cross-entropy": tr("cross-entropy"), "mutual learning": tr("mutual learning")}
 _TEMPERATURE = "T "  # begins the names of the temperatures of mutual learning
 
 
@@ -32,8 +33,9 @@ def losses_section(title: str, document: Any) -> Section:
     temperatures = {name: series.pop(name) for name in [*series] if name.startswith(_TEMPERATURE)}
     sure = {_SURE: series.pop(_SURE)} if _SURE in series else {}
     named = {name.removeprefix(_TEMPERATURE): points for name, points in temperatures.items()}
+    told = {_KINDS.get(name, name): points for name, points in series.items()}
     pictures += [
-        (tr("Loss"), curves(series, x_label=unit, y_label="", width=_PANEL if apart else 2 * _PANEL)),
+        (tr("Loss"), curves(told, x_label=unit, y_label="", width=_PANEL if apart else 2 * _PANEL)),
         (tr("Temperature of mutual learning"), _curve(named, unit)),
         (tr("Share of unlabelled pixels it is sure of"), _curve(sure, unit)),
     ]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Collection, Iterable, Optional, Sequence, Union
 
+from .translation import language, tr
+
 
 class Html(str):
     """Text that is HTML already."""
@@ -32,7 +34,7 @@ def page(title: str, subtitle: str, sections: Iterable[Section]) -> str:
         for section in sections
     )
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!DOCTYPE html>\n<html lang="{escape(language())}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_LOADS}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
@@ -46,7 +48,7 @@ def text(value: Content) -> Html:
     if isinstance(value, Html):
         return value
     if value is None:
-        return Html('<span class="quiet">n/a</span>')
+        return Html(f'<span class="quiet">{escape(tr("n/a"))}</span>')
     return Html(escape(f"{value:.4g}" if isinstance(value, float) else str(value)))
 
 
