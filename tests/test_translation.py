@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from string import Formatter
+from typing import Iterator
 
 import pytest
 
@@ -20,6 +22,10 @@ sys.path.insert(0, str(ROOT / "i18n"))
 from extract import texts  # noqa: E402
 
 CATALOGUES = sorted((ROOT / "i18n").glob("*.json"))
+SOURCES = sorted([*(ROOT / "bdgf_core").rglob("*.py"), *(ROOT / "bdgf_qgis").rglob("*.py")])
+# what people read as it stands, where it is called or assigned to
+SHOWN = {"message", "warning", "pushInfo", "pushWarning", "reportError", "setProgressText", "BdgfError", "InputError"}
+SHOWN |= {"ModelFileError", "DeviceError", "ResourceError", "QgsProcessingException"}
 
 
 @pytest.fixture
@@ -59,6 +65,18 @@ def test_translations_keep_placeholders_and_tags(path: Path) -> None:
     pairs = [(text, translated) for text, translated in catalogue.items() if translated]
     assert not [(text, translated) for text, translated in pairs if parts(text) != parts(translated)]
     assert not [translated for _, translated in pairs if translated != translated.strip()]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_people_read_goes_through_tr(path: Path) -> None:
+    assert not list(_untranslated(ast.parse(path.read_text("utf-8"))))
+
+
+def _untranslated(tree: ast.AST) -> Iterator[str]:
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        if name in SHOWN and call.args and isinstance(call.args[0], (ast.JoinedStr, ast.Constant)):
+            yield f"line {call.lineno}: {ast.unparse(call)}"
 
 
 @pytest.mark.parametrize("code,words", [("de", "Ordner"), ("zh_CN", "文件夹"), ("en", "folder"), ("", "folder")])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Iterable
 
 import pytest
 from qgis_process import QgisProcess, StepFailed
@@ -30,12 +31,21 @@ def shown(monkeypatch, locale: str) -> dict[str, list[str]]:
     return texts
 
 
+def left_of(text: str, known: Iterable[str]) -> str:
+    """What remains of a text made of ``known`` ones."""
+    for part in sorted(known, key=len, reverse=True):
+        text = text.replace(part, "")
+    return text
+
+
 @pytest.mark.parametrize("code", CATALOGUES)
 def test_dialogs_are_translated_throughout(qgis_app, monkeypatch, code):
     english = shown(monkeypatch, "en")
     translated = shown(monkeypatch, code)
+    catalogue = CATALOGUES[code]
     for name, texts in english.items():
-        assert [CATALOGUES[code].get(text) for text in texts] == translated[name]
+        assert [left_of(text, catalogue.keys()) for text in texts] == [""] * len(texts)
+        assert [left_of(text, catalogue.values()) for text in translated[name]] == [""] * len(texts)
 
 
 def test_the_plugin_manager_finds_a_description(qgis_app):
