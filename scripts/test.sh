@@ -16,5 +16,5 @@ export QT_QPA_PLATFORM=offscreen PYTHONDONTWRITEBYTECODE=1
 status=0
 .venv/bin/python -m ruff check . || status=1
 .venv/bin/python -m mypy || status=1
-.venv/bin/python -m pytest -q ${selection[@]+"${selection[@]}"} "$@" || status=1
+.venv/bin/python -m pytest -q -n 2 --dist loadfile ${selection[@]+"${selection[@]}"} "$@" || status=1
 exit $status

@@ -266,7 +266,7 @@ def test_what_is_wrong_is_told_at_the_start_and_changes_nothing(
     scene = TinyScene(tmp_path)
     scene.spectral[5, :2] = 1e6
     scene.write("spectral.tif", scene.spectral)
-    common = dict(second=scene.source("sar.tif"), device="cpu", memory_mb=256)
+    common = dict(second=scene.source("sar.tif"), device="cpu", memory_mb=1024)
 
     def pretrained(name: str) -> tuple[str, list[str]]:
         events = Events()

@@ -48,7 +48,7 @@ def config_of(chain: Chain) -> LandcoverConfig:
     scene, name = chain.scene, f"go{next(_NUMBERS)}"
     return LandcoverConfig(
         chain.pretrain.spectral, chain.train.labels, scene.path(f"{name}.tif"), second=chain.pretrain.second,
-        second_kind="sar_db", device="cpu", samples_per_class=10, steps=1, epochs=1, memory_mb=256,
+        second_kind="sar_db", device="cpu", samples_per_class=10, steps=1, epochs=1, memory_mb=1024,
         confidence=scene.path(f"{name}_confidence.tif"), report=scene.path(f"{name}.html"),
     )  # fmt: skip
 
