@@ -75,7 +75,8 @@ def main() -> None:
     picture("results")
     results.close()
 
-    run("pretrain", given["pretrain"], log=True)
+    if not (WORK / "scene.bdgf").exists():
+        run("pretrain", given["pretrain"], log=True)
     run("train", given["train"])
     run("classify", given["classify"])
     show_only("land_cover")

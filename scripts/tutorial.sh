@@ -4,7 +4,8 @@
 #   bash scripts/tutorial.sh [--trial | --dialogs] [PICTURES]      PICTURES is docs/images where it is left out
 #
 # --trial trains for a moment only: the map is bad, the pictures are for a look. --dialogs runs nothing. BDGF_WORK names
-# the folder of the scene and of what is made (default /tmp/tutorial). Needs QGIS, xvfb-run, chromium and pngquant.
+# the folder of the scene and of what is made (default /tmp/tutorial); BDGF_PRETRAINED a model of an earlier run, to save
+# that step and its pictures. Needs QGIS, xvfb-run, chromium and pngquant.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 case "${1:-}" in -h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 2 ;; esac
@@ -20,6 +21,7 @@ rm -rf "$work"
 mkdir -p "$work" "$pictures"
 pictures="$(cd "$pictures" && pwd)"
 "$python" "$root/scripts/simulate_scene.py" "$work" > /dev/null
+[ -z "${BDGF_PRETRAINED:-}" ] || cp "$BDGF_PRETRAINED" "$work/scene.bdgf"
 (cd "$root/scripts" && "$python" tutorial_hand.py "$work") > "$profile/hand.json"
 bash "$root/scripts/dev_plugin.sh" --copy "$profile/plugins" > /dev/null
 mkdir -p "$profile/home/profiles/default/QGIS"
