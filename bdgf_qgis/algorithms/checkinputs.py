@@ -61,7 +61,7 @@ class CheckInputsAlgorithm(base.BdgfAlgorithm):
             QgsProcessingParameterField(
                 "CLASS_FIELD", tr("Class field"), defaultValue="class", parentLayerParameterName="LABELS", optional=True
             ),
-            QgsProcessingParameterFileDestination("REPORT", tr("Report"), "HTML (*.html)", optional=True),
+            QgsProcessingParameterFileDestination("REPORT", tr("Check of the inputs"), "HTML (*.html)", optional=True),
             QgsProcessingParameterFileDestination(
                 "JSON", tr("Findings as JSON"), "JSON (*.json)", optional=True, createByDefault=False
             ),
