@@ -122,6 +122,17 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     def memory_mb(self, parameters: Parameters, context: QgsProcessingContext) -> Optional[int]:
         return self.optional_number(parameters, "MEMORY", context) or settings.memory_mb()
 
+    # The engine works in a folder of its own: what scripts name from theirs becomes absolute.
+
+    def parameterAsFile(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> str:
+        return _absolute(super().parameterAsFile(parameters, name, context))
+
+    def parameterAsFileOutput(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> str:
+        return _absolute(super().parameterAsFileOutput(parameters, name, context))
+
+    def parameterAsOutputLayer(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> str:
+        return _absolute(super().parameterAsOutputLayer(parameters, name, context))
+
     def optional_file(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> Optional[str]:
         return self.parameterAsFileOutput(parameters, name, context) or None
 
@@ -197,6 +208,10 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
                     tr("The output {path} is an input or another output too; choose another file name.", path=path)
                 )
             taken.add(_canonical(path))
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path) if path and ":" not in path else path
 
 
 def _canonical(path: str) -> str:

@@ -57,3 +57,16 @@ def test_the_engine_reads_every_job(engine, scene, run):
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_names_without_a_folder_belong_to_the_folder_of_the_caller(engine, scene, run, monkeypatch):
+    monkeypatch.chdir(scene.folder)
+    scene.model("c.bdgf", "classifier", second=False)
+    run("modelinfo", MODEL="c.bdgf", HTML="info.html")
+    assert [engine.job["model"], engine.job["html"]] == [scene.path("c.bdgf"), scene.path("info.html")]
+    found = run("classify", CLASSIFIER="c.bdgf", SPECTRAL="spectral.tif", OUTPUT="map.tif", CONFIDENCE="sure.tif")
+    assert [engine.job[name] for name in ("classifier", "output", "confidence")] == [
+        scene.path(name) for name in ("c.bdgf", "map.tif", "sure.tif")
+    ]
+    assert engine.job["spectral"]["path"] == scene.spectral
+    assert found["OUTPUT"] == scene.path("map.tif")
