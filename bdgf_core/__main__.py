@@ -69,9 +69,11 @@ def _run(
         config_type = getattr(module, f"{verb.capitalize()}Config")
         config = read_job(config_type, job_for(config_type))
         result = getattr(module, verb)(config, Progress(emit, pulse))
+        pulse.end()
         emit({"event": "result", **result})
         return 0
     except Exception as error:
+        pulse.end()
         emit({"event": "error", "kind": _kind(error), "text": _sentence(error)})
         return 130 if isinstance(error, Canceled) else 1
 

@@ -18,13 +18,19 @@ class Pulse:
     def __init__(self, stop: threading.Event, emit: Callable[[Event], None], every_s: float = EVERY_S) -> None:
         self._stop, self._emit, self._every_s = stop, emit, every_s
         self._asked = time.monotonic()
-        threading.Thread(target=self._beat, daemon=True).start()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
 
     def __call__(self) -> bool:
         self._asked = time.monotonic()
         return self._stop.is_set()
 
+    def end(self) -> None:
+        """Nothing is told after this."""
+        self._ended.set()
+        self._thread.join()
+
     def _beat(self) -> None:
-        while True:
-            time.sleep(self._every_s)
+        while not self._ended.wait(self._every_s):
             self._emit({"event": "alive", "idle_s": round(time.monotonic() - self._asked, 1)})

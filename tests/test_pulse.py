@@ -22,3 +22,13 @@ def test_beats_tell_for_how_long_the_job_has_not_asked():
     assert beats[-1]["idle_s"] >= 0.4
     stop.set()
     assert pulse()
+
+
+def test_nothing_is_told_after_the_end():
+    beats = []
+    pulse = Pulse(threading.Event(), beats.append, every_s=0.02)
+    time.sleep(0.1)
+    pulse.end()
+    told = len(beats)
+    time.sleep(0.1)
+    assert len(beats) == told >= 1
