@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from qgis.core import (
-    QgsProcessing,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterField,
-    QgsProcessingParameterFileDestination,
     QgsProcessingParameterMatrix,
     QgsProcessingParameterRasterLayer,
 )
@@ -17,13 +13,12 @@ from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import accuracies, advanced, seed
-
-FILES = {"REPORT": "html", "CSV": "csv", "JSON": "json"}  # outputs by the names of the engine's
+from .parameters import accuracies, advanced, class_field, data_file, labels, report, seed
 
 
 class AssessAlgorithm(base.BdgfAlgorithm):
     verb = "assess"
+    files = {"REPORT": "html", "CSV": "csv", "JSON": "json"}
 
     def displayName(self) -> str:
         return tr("4. Assess a map")
@@ -49,36 +44,27 @@ class AssessAlgorithm(base.BdgfAlgorithm):
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
-        geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
         headers = [tr("Reference"), tr("Map")]
         for parameter in (
             QgsProcessingParameterRasterLayer("MAP", tr("Map (raster of classes)")),
-            QgsProcessingParameterFeatureSource("REFERENCE", tr("Reference layer (polygons or points)"), geometries),
-            QgsProcessingParameterField("CLASS_FIELD", tr("Class field"), parentLayerParameterName="REFERENCE"),
+            labels("REFERENCE", tr("Reference layer (polygons or points)")),
+            class_field("REFERENCE"),
             advanced(
                 QgsProcessingParameterMatrix(
                     "PAIRS", tr("Classes named differently"), headers=headers, defaultValue=[], optional=True
                 )
             ),
             seed(),
-            QgsProcessingParameterFileDestination("REPORT", tr("Accuracy report"), "HTML (*.html)", optional=True),
-            QgsProcessingParameterFileDestination(
-                "CSV", tr("Table"), "CSV (*.csv)", optional=True, createByDefault=False
-            ),
-            QgsProcessingParameterFileDestination(
-                "JSON", tr("Assessment as JSON"), "JSON (*.json)", optional=True, createByDefault=False
-            ),
+            report(),
+            data_file("CSV", tr("Table")),
+            data_file("JSON", tr("Assessment as JSON")),
         ):
             self.addParameter(parameter)
         for output in accuracies():
             self.addOutput(output)
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
-        raster = self.parameterAsRasterLayer(parameters, "MAP", context)
-        if raster is None:
-            raise QgsProcessingException(
-                tr("{raster} cannot be opened as a raster; choose another file.", raster=parameters.get("MAP"))
-            )
+        raster = self.opened(parameters, "MAP", context)
         if raster.bandCount() > 2:  # of two the other may say which pixels are transparent
             raise QgsProcessingException(
                 tr(
@@ -87,23 +73,20 @@ class AssessAlgorithm(base.BdgfAlgorithm):
                     count=raster.bandCount(),
                 )
             )
-        reference = self.parameterAsSource(parameters, "REFERENCE", context)
-        layers.refuse_labels(reference, self.parameterAsString(parameters, "CLASS_FIELD", context), raster, context)
+        self.refuse_labels(parameters, context, name="REFERENCE", raster="MAP")
         if len(self._cells(parameters, context)) % 2:
             raise QgsProcessingException(tr("Classes come in pairs, one of the reference and one of the map each."))
-        outputs = [self.optional_file(parameters, name, context) for name in FILES]
-        self.refuse_overwriting(outputs, [layers.raster_source(raster)])
+        self.refuse_overwriting(parameters, context, inputs=[layers.raster_source(raster)])
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
         cells = self._cells(parameters, context)
         raster = self.parameterAsRasterLayer(parameters, "MAP", context)
         return {
             "map": layers.raster_source(raster),
-            "reference": layers.label_source(self, parameters, context, name="REFERENCE", field=field),
+            "reference": self.labels(parameters, context, "REFERENCE"),
             "pairs": [list(pair) for pair in zip(cells[::2], cells[1::2]) if all(pair)] or None,
             "seed": self.parameterAsInt(parameters, "SEED", context),
-            **{key: self.optional_file(parameters, name, context) for name, key in FILES.items()},
+            **self.files_out(parameters, context),
         }
 
     def _cells(self, parameters: base.Parameters, context: QgsProcessingContext) -> list[str]:
@@ -112,7 +95,4 @@ class AssessAlgorithm(base.BdgfAlgorithm):
         return [str(cell) for row in rows for cell in (row if isinstance(row, list) else [row])]
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
-        outputs = {name: result[key] for name, key in FILES.items() if result.get(key)}
-        for name in ("overall_accuracy", "average_accuracy", "kappa"):
-            outputs[name.upper()] = result.get(name)
-        return outputs
+        return {**self.files_made(result), **self.numbers(result)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
     QgsProcessingParameterEnum,
     QgsRasterLayer,
 )
@@ -28,6 +29,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     wrong with them (:meth:`refuse`) and what comes out (:meth:`outputs`)."""
 
     verb = ""
+    files: Mapping[str, str] = {}  # optional outputs that are no layers, with their keys in the job and the result
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,6 +138,28 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     def optional_file(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> Optional[str]:
         return self.parameterAsFileOutput(parameters, name, context) or None
 
+    def files_out(self, parameters: Parameters, context: QgsProcessingContext) -> Parameters:
+        return {key: self.optional_file(parameters, name, context) for name, key in self.files.items()}
+
+    def labels(
+        self, parameters: Parameters, context: QgsProcessingContext, name: str = "LABELS"
+    ) -> Optional[Parameters]:
+        """The layer ``name`` with its CLASS_FIELD, None where none is given."""
+        if not parameters.get(name):
+            return None
+        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
+        return layers.label_source(self, parameters, context, name=name, field=field)
+
+    # What an engine's result becomes
+
+    def files_made(self, result: Parameters) -> Parameters:
+        return {name: result[key] for name, key in self.files.items() if result.get(key)}
+
+    def numbers(self, result: Parameters) -> Parameters:
+        """The declared numbers, None where the result does not have them under the same name in lower case."""
+        declared = (output for output in self.outputDefinitions() if isinstance(output, QgsProcessingOutputNumber))
+        return {output.name(): result.get(output.name().lower()) for output in declared}
+
     # What is refused early
 
     def refuse_rasters(self, parameters: Parameters, context: QgsProcessingContext) -> None:
@@ -153,24 +177,30 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
         self, parameters: Parameters, context: QgsProcessingContext
     ) -> tuple[QgsRasterLayer, Optional[QgsRasterLayer]]:
         """The rasters SPECTRAL and SECOND, which the engine can open."""
-        spectral = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
-        second = self.parameterAsRasterLayer(parameters, "SECOND", context)
-        if spectral is None or (parameters.get("SECOND") and second is None):
-            name = "SPECTRAL" if spectral is None else "SECOND"
-            raise QgsProcessingException(
-                tr("{raster} cannot be opened as a raster; choose another file.", raster=parameters.get(name) or name)
-            )
+        spectral = self.opened(parameters, "SPECTRAL", context)
+        second = self.opened(parameters, "SECOND", context) if parameters.get("SECOND") else None
         for name, layer in (("SPECTRAL", spectral), ("SECOND", second)):
             if layer is not None:
-                layers.raster_source(layer)
                 self._refuse_bands(parameters, f"{name}_BANDS", layer, context)
         return spectral, second
 
-    def refuse_labels(self, parameters: Parameters, context: QgsProcessingContext) -> None:
-        """Of what SPECTRAL, LABELS and CLASS_FIELD name."""
-        raster = self.parameterAsRasterLayer(parameters, "SPECTRAL", context)
-        labels = self.parameterAsSource(parameters, "LABELS", context)
-        layers.refuse_labels(labels, self.parameterAsString(parameters, "CLASS_FIELD", context), raster, context)
+    def opened(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> QgsRasterLayer:
+        """The raster ``name``, which the engine can open too."""
+        layer = self.parameterAsRasterLayer(parameters, name, context)
+        if layer is None:
+            raise QgsProcessingException(
+                tr("{raster} cannot be opened as a raster; choose another file.", raster=parameters.get(name) or name)
+            )
+        layers.raster_source(layer)
+        return layer
+
+    def refuse_labels(
+        self, parameters: Parameters, context: QgsProcessingContext, *, name: str = "LABELS", raster: str = "SPECTRAL"
+    ) -> None:
+        """Of what ``raster``, ``name`` and CLASS_FIELD name."""
+        labels = self.parameterAsSource(parameters, name, context)
+        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
+        layers.refuse_labels(labels, field, self.parameterAsRasterLayer(parameters, raster, context), context)
 
     def _refuse_bands(
         self, parameters: Parameters, name: str, layer: QgsRasterLayer, context: QgsProcessingContext
@@ -199,10 +229,17 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
                 else tr("The model {path} was made without a second raster: leave SECOND empty.", path=path)
             )
 
-    def refuse_overwriting(self, outputs: Sequence[Optional[str]], inputs: Sequence[Optional[str]]) -> None:
-        """``outputs`` and ``inputs`` are paths, or None where there is none."""
+    def refuse_overwriting(
+        self,
+        parameters: Parameters,
+        context: QgsProcessingContext,
+        *,
+        outputs: Sequence[Optional[str]] = (),
+        inputs: Sequence[Optional[str]] = (),
+    ) -> None:
+        """``outputs`` are those besides ``files``; they and ``inputs`` are paths, or None where there is none."""
         taken = {_canonical(path) for path in inputs if path}
-        for path in filter(None, outputs):
+        for path in filter(None, (*outputs, *self.files_out(parameters, context).values())):
             if _canonical(path) in taken:
                 raise QgsProcessingException(
                     tr("The output {path} is an input or another output too; choose another file name.", path=path)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from qgis.core import (
-    QgsProcessing,
-    QgsProcessingContext,
-    QgsProcessingOutputNumber,
-    QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterField,
-    QgsProcessingParameterFileDestination,
-)
+from qgis.core import QgsProcessingContext, QgsProcessingOutputNumber
 
 from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import bands, second, second_kind, spectral
-
-FILES = ("REPORT", "JSON")
+from .parameters import bands, class_field, data_file, labels, page, second, second_kind, spectral
 
 
 class CheckInputsAlgorithm(base.BdgfAlgorithm):
     verb = "checkinputs"
+    files = {"REPORT": "report", "JSON": "json"}
 
     def displayName(self) -> str:
         return tr("Check inputs")
@@ -48,23 +40,16 @@ class CheckInputsAlgorithm(base.BdgfAlgorithm):
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
-        geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
         for parameter in (
             spectral(),
             bands("SPECTRAL", tr("Bands of the spectral raster (none chosen: all)")),
             second(),
             bands("SECOND", tr("Bands of the second raster (none chosen: all)")),
             second_kind(),
-            QgsProcessingParameterFeatureSource(
-                "LABELS", tr("Training layer (polygons or points)"), geometries, optional=True
-            ),
-            QgsProcessingParameterField(
-                "CLASS_FIELD", tr("Class field"), defaultValue="class", parentLayerParameterName="LABELS", optional=True
-            ),
-            QgsProcessingParameterFileDestination("REPORT", tr("Check of the inputs"), "HTML (*.html)", optional=True),
-            QgsProcessingParameterFileDestination(
-                "JSON", tr("Findings as JSON"), "JSON (*.json)", optional=True, createByDefault=False
-            ),
+            labels(optional=True),
+            class_field(default="class", optional=True),
+            page("REPORT", tr("Check of the inputs")),
+            data_file("JSON", tr("Findings as JSON")),
         ):
             self.addParameter(parameter)
         for name, description in (
@@ -79,25 +64,18 @@ class CheckInputsAlgorithm(base.BdgfAlgorithm):
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         self.refuse_unreadable(parameters, context)
         if parameters.get("LABELS"):
-            labels = self.parameterAsSource(parameters, "LABELS", context)
-            layers.refuse_without_classes(labels, self.parameterAsString(parameters, "CLASS_FIELD", context))
-        self.refuse_overwriting([self.optional_file(parameters, name, context) for name in FILES], [])
+            drawn = self.parameterAsSource(parameters, "LABELS", context)
+            layers.refuse_without_classes(drawn, self.parameterAsString(parameters, "CLASS_FIELD", context))
+        self.refuse_overwriting(parameters, context)
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
-        labels = parameters.get("LABELS") or None
         return {
             "spectral": self.raster(parameters, "SPECTRAL", context),
             "second": self.raster(parameters, "SECOND", context),
             "second_kind": self.parameterAsEnumString(parameters, "SECOND_KIND", context),
-            "labels": labels and layers.label_source(self, parameters, context, name="LABELS", field=field),
-            **{name.lower(): self.optional_file(parameters, name, context) for name in FILES},
+            "labels": self.labels(parameters, context),
+            **self.files_out(parameters, context),
         }
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
-        return {
-            **{name: result[name.lower()] for name in FILES if result.get(name.lower())},
-            **{name: result[name.lower()] for name in ("ERRORS", "WARNINGS", "NOTES")},
-            "SHIFT": result["shift_m"],
-            "SHIFT_PIXELS": result["shift_pixels"],
-        }
+        return {**self.files_made(result), **self.numbers(result), "SHIFT": result["shift_m"]}

@@ -6,19 +6,19 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingOutputNumber,
     QgsProcessingParameterFile,
-    QgsProcessingParameterFileDestination,
     QgsProcessingParameterRasterDestination,
 )
 
 from bdgf_qgis.translation import tr
 
 from . import base, mapping
-from .parameters import MODEL_FILTER, device, memory, min_data, resume, second, spectral
+from .parameters import MODEL_FILTER, device, memory, min_data, page, resume, second, spectral
 
 
 class ClassifyAlgorithm(mapping.MappingAlgorithm):
     verb = "classify"
     rasters = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD", "PROBABILITIES", "QUALITY")
+    files = {"REPORT": "report"}
 
     def displayName(self) -> str:
         return tr("3. Classify into a map")
@@ -70,16 +70,14 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             self.addParameter(
                 QgsProcessingParameterRasterDestination(name, description, optional=True, createByDefault=False)
             )
-        self.addParameter(
-            QgsProcessingParameterFileDestination("REPORT", tr("Report of the map"), "HTML (*.html)", optional=True)
-        )
+        self.addParameter(page("REPORT", tr("Report of the map")))
         self.addOutput(QgsProcessingOutputNumber("MAPPED_SHARE", tr("Share of the pixels that are mapped (0 to 1)")))
         self.addOutput(QgsProcessingOutputNumber("MEAN_CONFIDENCE", tr("Mean confidence (0 to 1)")))
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         self.refuse_model(self.parameterAsFile(parameters, "CLASSIFIER", context), "classifier", parameters)
         self.refuse_rasters(parameters, context)
-        self.refuse_maps(parameters, context, others=[self.optional_file(parameters, "REPORT", context)])
+        self.refuse_maps(parameters, context)
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
         return {
@@ -90,11 +88,5 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
             "memory_mb": self.memory_mb(parameters, context),
             "resume": self.parameterAsBool(parameters, "RESUME", context),
-            "report": self.optional_file(parameters, "REPORT", context),
+            **self.files_out(parameters, context),
         }
-
-    def outputs(self, result: base.Parameters) -> base.Parameters:
-        outputs = super().outputs(result)
-        if result.get("report"):
-            outputs["REPORT"] = result["report"]
-        return {**outputs, **{name.upper(): result.get(name) for name in ("mapped_share", "mean_confidence")}}

@@ -11,7 +11,6 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingOutputBoolean,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterFileDestination,
 )
 from qgis.PyQt.QtCore import QT_VERSION_STR
 
@@ -20,13 +19,12 @@ from bdgf_qgis.installing import pip
 from bdgf_qgis.translation import language, tr
 
 from . import base
-from .parameters import device
-
-FILES = ("HTML", "JSON")
+from .parameters import data_file, device, page
 
 
 class EnvironmentAlgorithm(base.BdgfAlgorithm):
     verb = "environment"
+    files = {"HTML": "html", "JSON": "json"}
 
     def displayName(self) -> str:
         return tr("Environment report")
@@ -46,10 +44,8 @@ class EnvironmentAlgorithm(base.BdgfAlgorithm):
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         for parameter in (
             device(),
-            QgsProcessingParameterFileDestination("HTML", tr("Environment report"), "HTML (*.html)", optional=True),
-            QgsProcessingParameterFileDestination(
-                "JSON", tr("Environment report as JSON"), "JSON (*.json)", optional=True, createByDefault=False
-            ),
+            page("HTML", tr("Environment report")),
+            data_file("JSON", tr("Environment report as JSON")),
         ):
             self.addParameter(parameter)
         self.addOutput(QgsProcessingOutputBoolean("READY", tr("Whether the engine can work")))
@@ -59,7 +55,7 @@ class EnvironmentAlgorithm(base.BdgfAlgorithm):
         return True, ""
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
-        self.refuse_overwriting([self.optional_file(parameters, name, context) for name in FILES], [])
+        self.refuse_overwriting(parameters, context)
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
         facts = {
@@ -76,7 +72,7 @@ class EnvironmentAlgorithm(base.BdgfAlgorithm):
         return {
             "device": self.parameterAsString(parameters, "DEVICE", context),
             "facts": [[name, value] for name, value in facts.items()],
-            **{name.lower(): self.optional_file(parameters, name, context) for name in FILES},
+            **self.files_out(parameters, context),
         }
 
     def processAlgorithm(
@@ -93,8 +89,4 @@ class EnvironmentAlgorithm(base.BdgfAlgorithm):
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
         document = result["document"]
-        return {
-            **{name: result[name.lower()] for name in FILES if result.get(name.lower())},
-            "READY": document["ok"],
-            "PROBLEMS": len(document["problems"]),
-        }
+        return {**self.files_made(result), "READY": document["ok"], "PROBLEMS": len(document["problems"])}

@@ -9,10 +9,9 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
 )
 
-from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
-from . import base, mapping
+from . import base, mapping, training
 from .parameters import (
     MODEL_FILTER,
     accuracies,
@@ -43,6 +42,7 @@ from .parameters import (
 class LandCoverAlgorithm(mapping.MappingAlgorithm):
     verb = "landcover"
     rasters = ("OUTPUT", "CONFIDENCE")
+    files = {"REPORT": "report"}
 
     def displayName(self) -> str:
         return tr("Land cover in one go")
@@ -67,7 +67,7 @@ class LandCoverAlgorithm(mapping.MappingAlgorithm):
             second(),
             second_kind(),
             labels(),
-            class_field("LABELS"),
+            class_field(),
             preset(),
             device(),
             advanced(bands("SPECTRAL", tr("Bands of the spectral raster (none chosen: all)"))),
@@ -106,33 +106,19 @@ class LandCoverAlgorithm(mapping.MappingAlgorithm):
             self.refuse_model(pretrained, "pretrained", parameters)
         self.refuse_rasters(parameters, context)
         self.refuse_labels(parameters, context)
-        self.refuse_maps(parameters, context, others=[self.optional_file(parameters, "REPORT", context)])
+        self.refuse_maps(parameters, context)
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
         return {
-            "spectral": self.raster(parameters, "SPECTRAL", context),
-            "second": self.raster(parameters, "SECOND", context),
             "second_kind": self.parameterAsEnumString(parameters, "SECOND_KIND", context),
-            "labels": layers.label_source(self, parameters, context, name="LABELS", field=field),
             "pretrained": self.parameterAsFile(parameters, "PRETRAINED", context) or None,
-            "preset": self.parameterAsEnumString(parameters, "PRESET", context),
-            "seed": self.parameterAsInt(parameters, "SEED", context),
-            "device": self.parameterAsString(parameters, "DEVICE", context),
-            "samples_per_class": self.parameterAsInt(parameters, "SAMPLES_PER_CLASS", context),
-            "validation": self.parameterAsEnumString(parameters, "VALIDATION", context),
             "looks": self.parameterAsDouble(parameters, "LOOKS", context),
             "steps": self.optional_number(parameters, "STEPS", context),
-            "epochs": self.optional_number(parameters, "EPOCHS", context),
-            "minimum_pixels": self.parameterAsInt(parameters, "MINIMUM_PIXELS", context),
-            "unlabelled": self.parameterAsBool(parameters, "UNLABELLED", context),
             "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
-            "memory_mb": self.memory_mb(parameters, context),
-            "resume": self.parameterAsBool(parameters, "RESUME", context),
-            "report": self.optional_file(parameters, "REPORT", context),
+            **training.settings(self, parameters, context),
+            **self.files_out(parameters, context),
         }
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
-        figures = {name.upper(): result.get(name) for name in ("overall_accuracy", "average_accuracy", "kappa")}
-        files = {"REPORT": "report", "PRETRAINED_MODEL": "pretrained", "CLASSIFIER": "classifier"}
-        return {**super().outputs(result), **{name: result.get(key) for name, key in files.items()}, **figures}
+        models = {"PRETRAINED_MODEL": result.get("pretrained"), "CLASSIFIER": result.get("classifier")}
+        return {**super().outputs(result), **models}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Any
 
 from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
 
@@ -17,10 +17,7 @@ class MappingAlgorithm(base.BdgfAlgorithm):
 
     rasters: tuple[str, ...] = ("OUTPUT",)
 
-    def refuse_maps(
-        self, parameters: base.Parameters, context: QgsProcessingContext, *, others: Sequence[Optional[str]] = ()
-    ) -> None:
-        """``others`` are outputs that are no rasters."""
+    def refuse_maps(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         inputs = [self.raster(parameters, name, context) for name in ("SPECTRAL", "SECOND")]
         outputs = [self.optional_file(parameters, name, context) for name in self.rasters]
         for path in filter(None, outputs):
@@ -28,7 +25,8 @@ class MappingAlgorithm(base.BdgfAlgorithm):
                 raise QgsProcessingException(
                     tr("The output {path} is no GeoTIFF; choose a file name that ends in .tif.", path=path)
                 )
-        self.refuse_overwriting([*outputs, *others], [source["path"] for source in inputs if source])
+        paths = [source["path"] for source in inputs if source]
+        self.refuse_overwriting(parameters, context, outputs=outputs, inputs=paths)
 
     def rasters_out(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
         self._destinations = {
@@ -38,7 +36,8 @@ class MappingAlgorithm(base.BdgfAlgorithm):
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
         self._classes = result.get("classes") or []
-        return {name: path for name, path in self._destinations.items() if path}
+        rasters = {name: path for name, path in self._destinations.items() if path}
+        return {**rasters, **self.files_made(result), **self.numbers(result)}
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         for name, path in self._destinations.items():

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingContext, QgsProcessingParameterFile, QgsProcessingParameterFileDestination
+from qgis.core import QgsProcessingContext, QgsProcessingParameterFile
 
 from bdgf_qgis import model_header
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import MODEL_FILTER
+from .parameters import MODEL_FILTER, data_file, page
 
 
 class ModelInfoAlgorithm(base.BdgfAlgorithm):
     verb = "info"
+    files = {"HTML": "html", "JSON": "json"}
 
     def name(self) -> str:
         return "modelinfo"
@@ -32,24 +33,18 @@ class ModelInfoAlgorithm(base.BdgfAlgorithm):
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         for parameter in (
             QgsProcessingParameterFile("MODEL", tr("Model (pretrained or classifier)"), fileFilter=MODEL_FILTER),
-            QgsProcessingParameterFileDestination("HTML", tr("Model information"), "HTML (*.html)", optional=True),
-            QgsProcessingParameterFileDestination(
-                "JSON", tr("Model information as JSON"), "JSON (*.json)", optional=True, createByDefault=False
-            ),
+            page("HTML", tr("Model information")),
+            data_file("JSON", tr("Model information as JSON")),
         ):
             self.addParameter(parameter)
 
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         model = self.parameterAsFile(parameters, "MODEL", context)
         model_header.read(model)
-        self.refuse_overwriting([self.optional_file(parameters, name, context) for name in ("HTML", "JSON")], [model])
+        self.refuse_overwriting(parameters, context, inputs=[model])
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        return {
-            "model": self.parameterAsFile(parameters, "MODEL", context),
-            "html": self.optional_file(parameters, "HTML", context),
-            "json": self.optional_file(parameters, "JSON", context),
-        }
+        return {"model": self.parameterAsFile(parameters, "MODEL", context), **self.files_out(parameters, context)}
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
-        return {name: result[name.lower()] for name in ("HTML", "JSON") if result.get(name.lower())}
+        return self.files_made(result)

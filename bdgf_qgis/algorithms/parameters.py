@@ -52,13 +52,20 @@ def choice(name: str, description: str, options: Sequence[str], default: str) ->
     return QgsProcessingParameterEnum(name, description, list(options), defaultValue=default, usesStaticStrings=True)
 
 
-def labels() -> QgsProcessingParameterFeatureSource:
+def labels(
+    name: str = "LABELS", description: Optional[str] = None, *, optional: bool = False
+) -> QgsProcessingParameterFeatureSource:
     geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
-    return QgsProcessingParameterFeatureSource("LABELS", tr("Training layer (polygons or points)"), geometries)
+    description = description or tr("Training layer (polygons or points)")
+    return QgsProcessingParameterFeatureSource(name, description, geometries, optional=optional)
 
 
-def class_field(layer: str) -> QgsProcessingParameterField:
-    return QgsProcessingParameterField("CLASS_FIELD", tr("Class field"), parentLayerParameterName=layer)
+def class_field(
+    layer: str = "LABELS", *, default: Optional[str] = None, optional: bool = False
+) -> QgsProcessingParameterField:
+    return QgsProcessingParameterField(
+        "CLASS_FIELD", tr("Class field"), defaultValue=default, parentLayerParameterName=layer, optional=optional
+    )
 
 
 def samples_per_class() -> QgsProcessingParameterNumber:
@@ -94,10 +101,19 @@ def min_data() -> QgsProcessingParameterNumber:
     return advanced(decimal("MIN_DATA", tr("Least share of bands with data"), 0.5, minimum=0.0, maximum=1.0))
 
 
+def page(name: str, description: str) -> QgsProcessingParameterFileDestination:
+    """For reading; made unless it is switched off."""
+    return QgsProcessingParameterFileDestination(name, description, "HTML (*.html)", optional=True)
+
+
+def data_file(name: str, description: str) -> QgsProcessingParameterFileDestination:
+    """For scripts or spreadsheets, in the format ``name``; made where it is asked for."""
+    kind = f"{name} (*.{name.lower()})"
+    return QgsProcessingParameterFileDestination(name, description, kind, optional=True, createByDefault=False)
+
+
 def report() -> QgsProcessingParameterFileDestination:
-    return QgsProcessingParameterFileDestination(
-        "REPORT", tr("Accuracy report"), "HTML (*.html)", optional=True, createByDefault=True
-    )
+    return page("REPORT", tr("Accuracy report"))
 
 
 def preset() -> QgsProcessingParameterEnum:

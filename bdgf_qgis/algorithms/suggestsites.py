@@ -10,8 +10,6 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterField,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
 )
@@ -21,7 +19,7 @@ from bdgf_qgis.styling import FileStyle
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import advanced, integer
+from .parameters import advanced, class_field, integer, labels
 
 JUDGEMENTS = ("ENTROPY", "DISAGREEMENT", "OOD", "CONFIDENCE")
 
@@ -51,7 +49,6 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
-        geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
         self.addParameter(QgsProcessingParameterRasterLayer("MAP", tr("Map (raster of classes)")))
         for name, description in (
             ("ENTROPY", tr("Entropy")),
@@ -61,16 +58,8 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
         ):
             self.addParameter(QgsProcessingParameterRasterLayer(name, description, optional=True))
         for parameter in (
-            QgsProcessingParameterFeatureSource(
-                "LABELS", tr("Training layer (polygons or points)"), geometries, optional=True
-            ),
-            QgsProcessingParameterField(
-                "CLASS_FIELD",
-                tr("Class field"),
-                defaultValue="class",
-                parentLayerParameterName="LABELS",
-                optional=True,
-            ),
+            labels(optional=True),
+            class_field(default="class", optional=True),
             integer("NUMBER", tr("Number of sites"), 30, minimum=1, maximum=1000),
             advanced(integer("DISTANCE", tr("Least distance between sites in pixels (empty: automatic)"), None)),
             QgsProcessingParameterVectorDestination("OUTPUT", tr("Sites"), QgsProcessing.SourceType.TypeVectorPoint),
@@ -99,9 +88,7 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
                     )
                 )
         if parameters.get("LABELS"):
-            labels = self.parameterAsSource(parameters, "LABELS", context)
-            field = self.parameterAsString(parameters, "CLASS_FIELD", context)
-            layers.refuse_labels(labels, field, land_cover, context)
+            self.refuse_labels(parameters, context, raster="MAP")
         path = self.parameterAsFileOutput(parameters, "OUTPUT", context)
         if not path.lower().endswith(".gpkg"):
             raise QgsProcessingException(
@@ -113,13 +100,9 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
         for name in ("MAP", *JUDGEMENTS):
             layer = self.parameterAsRasterLayer(parameters, name, context) if parameters.get(name) else None
             rasters[name.lower()] = layers.raster_source(layer) if layer else None
-        labels = None
-        if parameters.get("LABELS"):
-            field = self.parameterAsString(parameters, "CLASS_FIELD", context)
-            labels = layers.label_source(self, parameters, context, name="LABELS", field=field)
         return {
             **rasters,
-            "labels": labels,
+            "labels": self.labels(parameters, context),
             "number": self.parameterAsInt(parameters, "NUMBER", context),
             "distance": self.optional_number(parameters, "DISTANCE", context),
         }
@@ -129,7 +112,7 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
         return {"output": self._path}
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
-        return {"OUTPUT": self._path, "SITES": result.get("sites")}
+        return {"OUTPUT": self._path, **self.numbers(result)}
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         if context.willLoadLayerOnCompletion(self._path):
@@ -137,12 +120,7 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
         return {}
 
     def _layer(self, parameters: base.Parameters, name: str, context: QgsProcessingContext) -> Any:
-        layer = self.parameterAsRasterLayer(parameters, name, context)
-        if layer is None:
-            raise QgsProcessingException(
-                tr("{raster} cannot be opened as a raster; choose another file.", raster=parameters.get(name) or name)
-            )
-        layers.raster_source(layer)
+        layer = self.opened(parameters, name, context)
         if layer.bandCount() > 2:  # of two the other may say which pixels are transparent
             raise QgsProcessingException(
                 tr(

@@ -9,10 +9,9 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
 )
 
-from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
-from . import base
+from . import base, training
 from .parameters import (
     MODEL_FILTER,
     accuracies,
@@ -36,6 +35,7 @@ from .parameters import (
 
 class TrainAlgorithm(base.BdgfAlgorithm):
     verb = "train"
+    files = {"REPORT": "report"}
 
     def displayName(self) -> str:
         return tr("2. Train a classifier")
@@ -74,7 +74,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             spectral(),
             second(),
             labels(),
-            class_field("LABELS"),
+            class_field(),
             samples_per_class(),
             validation(),
             preset(),
@@ -101,32 +101,16 @@ class TrainAlgorithm(base.BdgfAlgorithm):
         self.refuse_model(pretrained, "pretrained", parameters)
         self.refuse_rasters(parameters, context)
         self.refuse_labels(parameters, context)
-        outputs = [self.optional_file(parameters, name, context) for name in ("OUTPUT", "REPORT")]
-        self.refuse_overwriting(outputs, [pretrained])
+        output = self.parameterAsFileOutput(parameters, "OUTPUT", context)
+        self.refuse_overwriting(parameters, context, outputs=[output], inputs=[pretrained])
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
         return {
             "pretrained": self.parameterAsFile(parameters, "PRETRAINED", context),
-            "spectral": self.raster(parameters, "SPECTRAL", context),
-            "second": self.raster(parameters, "SECOND", context),
-            "labels": layers.label_source(self, parameters, context, name="LABELS", field=field),
-            "samples_per_class": self.parameterAsInt(parameters, "SAMPLES_PER_CLASS", context),
-            "validation": self.parameterAsEnumString(parameters, "VALIDATION", context),
-            "preset": self.parameterAsEnumString(parameters, "PRESET", context),
-            "seed": self.parameterAsInt(parameters, "SEED", context),
-            "device": self.parameterAsString(parameters, "DEVICE", context),
-            "epochs": self.optional_number(parameters, "EPOCHS", context),
-            "minimum_pixels": self.parameterAsInt(parameters, "MINIMUM_PIXELS", context),
-            "unlabelled": self.parameterAsBool(parameters, "UNLABELLED", context),
-            "memory_mb": self.memory_mb(parameters, context),
-            "resume": self.parameterAsBool(parameters, "RESUME", context),
             "output": self.parameterAsFileOutput(parameters, "OUTPUT", context),
-            "report": self.optional_file(parameters, "REPORT", context),
+            **training.settings(self, parameters, context),
+            **self.files_out(parameters, context),
         }
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
-        outputs = {"OUTPUT": result["output"], "REPORT": result.get("report")}
-        for name in ("overall_accuracy", "average_accuracy", "kappa", "calibration_error", "temperature"):
-            outputs[name.upper()] = result.get(name)
-        return outputs
+        return {"OUTPUT": result["output"], **self.files_made(result), **self.numbers(result)}

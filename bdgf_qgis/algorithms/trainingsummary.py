@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from qgis.core import (
-    QgsProcessing,
-    QgsProcessingContext,
-    QgsProcessingOutputNumber,
-    QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterField,
-    QgsProcessingParameterFileDestination,
-)
+from qgis.core import QgsProcessingContext, QgsProcessingOutputNumber
 
-from bdgf_qgis import layers
 from bdgf_qgis.translation import tr
 
 from . import base
-from .parameters import advanced, integer, second, spectral
-
-FILES = ("REPORT", "JSON", "CSV")
+from .parameters import class_field, data_file, labels, minimum_pixels, page, second, spectral
 
 
 class TrainingSummaryAlgorithm(base.BdgfAlgorithm):
     verb = "trainingsummary"
+    files = {"REPORT": "report", "JSON": "json", "CSV": "csv"}
 
     def displayName(self) -> str:
         return tr("Training summary")
@@ -43,22 +34,15 @@ class TrainingSummaryAlgorithm(base.BdgfAlgorithm):
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
-        geometries = [QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint]
         for parameter in (
             spectral(),
             second(),
-            QgsProcessingParameterFeatureSource("LABELS", tr("Training layer (polygons or points)"), geometries),
-            QgsProcessingParameterField(
-                "CLASS_FIELD", tr("Class field"), defaultValue="class", parentLayerParameterName="LABELS"
-            ),
-            advanced(integer("MINIMUM_PIXELS", tr("Fewest labelled pixels for a class"), 10, minimum=1)),
-            QgsProcessingParameterFileDestination("REPORT", tr("Training summary"), "HTML (*.html)", optional=True),
-            QgsProcessingParameterFileDestination(
-                "JSON", tr("Summary as JSON"), "JSON (*.json)", optional=True, createByDefault=False
-            ),
-            QgsProcessingParameterFileDestination(
-                "CSV", tr("Table of classes"), "CSV (*.csv)", optional=True, createByDefault=False
-            ),
+            labels(),
+            class_field(default="class"),
+            minimum_pixels(),
+            page("REPORT", tr("Training summary")),
+            data_file("JSON", tr("Summary as JSON")),
+            data_file("CSV", tr("Table of classes")),
         ):
             self.addParameter(parameter)
         for name, description in (
@@ -71,22 +55,21 @@ class TrainingSummaryAlgorithm(base.BdgfAlgorithm):
     def refuse(self, parameters: base.Parameters, context: QgsProcessingContext) -> None:
         self.refuse_rasters(parameters, context)
         self.refuse_labels(parameters, context)
-        self.refuse_overwriting([self.optional_file(parameters, name, context) for name in FILES], [])
+        self.refuse_overwriting(parameters, context)
 
     def job(self, parameters: base.Parameters, context: QgsProcessingContext) -> base.Parameters:
-        field = self.parameterAsString(parameters, "CLASS_FIELD", context)
         return {
             "spectral": self.raster(parameters, "SPECTRAL", context),
             "second": self.raster(parameters, "SECOND", context),
-            "labels": layers.label_source(self, parameters, context, name="LABELS", field=field),
+            "labels": self.labels(parameters, context),
             "minimum_pixels": self.parameterAsInt(parameters, "MINIMUM_PIXELS", context),
-            **{name.lower(): self.optional_file(parameters, name, context) for name in FILES},
+            **self.files_out(parameters, context),
         }
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
         classes, pairs = result["summary"]["classes"], result["summary"]["separability"]
         return {
-            **{name: result[name.lower()] for name in FILES if result.get(name.lower())},
+            **self.files_made(result),
             "CLASSES": len(classes),
             "SMALLEST_CLASS": min(c["pixels"] for c in classes),
             "LOWEST_SEPARABILITY": pairs[0]["value"] if pairs else None,
