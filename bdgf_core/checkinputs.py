@@ -22,7 +22,7 @@ from .raster.labels import LabelSource
 from .raster.stack import RasterSource, RasterStack
 from .report import write_report
 from .report_checks import checks_report
-from .samples.sensor import KINDS
+from .samples.sensor import check_second_kind
 from .translation import tr
 
 
@@ -39,14 +39,7 @@ class CheckinputsConfig:
     json: Optional[str] = None
 
     def __post_init__(self) -> None:
-        if self.second_kind not in KINDS[1:]:
-            raise InputError(
-                tr(
-                    "Sensor kind {kind!r} is not known; use one of {kinds}.",
-                    kind=self.second_kind,
-                    kinds=", ".join(KINDS[1:]),
-                )
-            )
+        check_second_kind(self.second_kind)
         if self.report and self.json and Path(self.report).absolute() == Path(self.json).absolute():
             raise InputError(tr("The report and the JSON file must be two different files."))
 

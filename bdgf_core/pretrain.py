@@ -30,7 +30,7 @@ from .out_of_memory import Parts
 from .progress import Progress
 from .raster.stack import RasterSource
 from .samples.pool import PatchPool
-from .samples.sensor import KINDS, Sensor
+from .samples.sensor import Sensor, check_second_kind
 from .sensors import measure_sensors, open_stack
 from .stoppable import stoppable
 from .translation import tr
@@ -89,14 +89,7 @@ class PretrainConfig:
                     presets=", ".join(PRESETS),
                 )
             )
-        if self.second_kind not in KINDS[1:]:
-            raise InputError(
-                tr(
-                    "Sensor kind {kind!r} is not known; use one of {kinds}.",
-                    kind=self.second_kind,
-                    kinds=", ".join(KINDS[1:]),
-                )
-            )
+        check_second_kind(self.second_kind)
         check_seed(self.seed)
         memory_bound(self.memory_mb)
         if self.steps is not None and self.steps < 1:

@@ -18,7 +18,8 @@ from bdgf_core.translation import tr
 Array = NDArray[np.float32]
 
 SAR_KINDS = ("sar_linear", "sar_amplitude", "sar_db")
-KINDS = ("optical", *SAR_KINDS, "other")
+SECOND_KINDS = (*SAR_KINDS, "other")
+KINDS = ("optical", *SECOND_KINDS)
 NETWORK_CHANNELS = 30  # S, the most spectral channels that the group network takes
 _SAR_FLOOR = 0.01  # δ: where the 0.5 percentile of SAR intensity is put, 1 being the 99.5 percentile
 _CLIP = 1.2
@@ -73,10 +74,8 @@ class Sensor:
         At most ``depth_limit`` bands or components go to the denoiser. Raises :class:`InputError` where no band has
         data or the values contradict the unit.
         """
-        if kind not in KINDS:
-            raise InputError(
-                tr("Sensor kind {kind!r} is not known; use one of {kinds}.", kind=kind, kinds=", ".join(KINDS[1:]))
-            )
+        if kind != "optical":
+            check_second_kind(kind)
         wrong, better = contradiction(measured(sample), kind)
         if wrong:
             raise InputError(
@@ -222,6 +221,14 @@ class Sensor:
         assert self.basis is not None
         components: Array = np.tensordot(self.basis[: self.depth_bands], _standardize(values, self.mean, self.std), 1)
         return components
+
+
+def check_second_kind(kind: str) -> None:
+    """Raises :class:`InputError` where ``kind`` is none of ``SECOND_KINDS``."""
+    if kind not in SECOND_KINDS:
+        raise InputError(
+            tr("Sensor kind {kind!r} is not known; use one of {kinds}.", kind=kind, kinds=", ".join(SECOND_KINDS))
+        )
 
 
 def natural_units(array: Array, kind: str) -> Array:
