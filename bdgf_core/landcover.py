@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence, TypeVar
 
 from .classify import ClassifyConfig, classify
+from .done_steps import DoneSteps
 from .errors import InputError
 from .files import check_writable, claim, write_whole
-from .ledger import Ledger
 from .memory import peak_memory_mb
 from .pretrain import PretrainConfig, pretrain
 from .progress import Progress
@@ -78,12 +78,12 @@ def landcover(config: LandcoverConfig, progress: Progress) -> Result:
     low, high = _SHARES[config.preset]
     if config.pretrained is not None:
         low, high = 0.0, (high - low) / (1.0 - low)
-    with _keeping(config, progress) as ledger:
+    with _keeping(config, progress) as done:
         if config.pretrained is None:
             job = fingerprint(first, *sources)
-            _step(1, pretrain, first, job=job, ledger=ledger, progress=progress.part(0.0, low))
+            _step(1, pretrain, first, job=job, done=done, progress=progress.part(0.0, low))
         job = fingerprint(then, then.pretrained, *sources, content=drawn)
-        trained = _step(2, train, then, job=job, ledger=ledger, progress=progress.part(low, high))
+        trained = _step(2, train, then, job=job, done=done, progress=progress.part(low, high))
         progress.message(tr("Step {number} of 3: {step}.", number=3, step="classify"))
         mapped = classify(last, _timed_anew(progress.part(high, 1.0)))
         if config.report is not None:
@@ -139,7 +139,7 @@ def _check(
 
 
 @contextmanager
-def _keeping(config: LandcoverConfig, progress: Progress) -> Iterator[Ledger]:
+def _keeping(config: LandcoverConfig, progress: Progress) -> Iterator[DoneSteps]:
     """The folder of the models is this job's alone; one that holds nothing in the end is removed."""
     folder = models_folder(config.output)
     try:
@@ -151,7 +151,7 @@ def _keeping(config: LandcoverConfig, progress: Progress) -> Iterator[Ledger]:
     path = folder / "steps.json"
     try:
         with claim(path, config.report):
-            yield Ledger(path, trusted=config.resume)
+            yield DoneSteps(path, trusted=config.resume)
         progress.message(
             tr(
                 "The models are kept in {folder}; the next run to this map does again only what has changed.",
@@ -171,12 +171,12 @@ def _step(
     config: PretrainConfig | TrainConfig,
     *,
     job: str,
-    ledger: Ledger,
+    done: DoneSteps,
     progress: Progress,
 ) -> Result:
-    """The step's result: now, or as the ledger has it from an earlier run."""
+    """The step's result: now, or as an earlier run left it."""
     name = verb.__name__
-    result = ledger.result(name, job)
+    result = done.result(name, job)
     if result is not None:
         progress.message(
             tr(
@@ -190,7 +190,7 @@ def _step(
         return result
     progress.message(tr("Step {number} of 3: {step}.", number=number, step=name))
     result = verb(config, _timed_anew(progress))
-    ledger.note(name, job, result, made=filter(None, (result["output"], result.get("report"))))
+    done.note(name, job, result, made=filter(None, (result["output"], result.get("report"))))
     return result
 
 

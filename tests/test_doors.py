@@ -28,7 +28,7 @@ MAY = {
     "intervals": {"accuracy"},
     "bootstrap": {"accuracy", "intervals"},
     "checkpoint": GROUND | {"files"},
-    "ledger": {"files"},
+    "done_steps": {"files"},
 }
 BARRED = {"utils", "helpers", "common", "misc", "manager"}
 

@@ -12,7 +12,7 @@ from .files import write_whole
 Result = dict[str, Any]
 
 
-class Ledger:
+class DoneSteps:
     """The steps in the JSON file ``path``: each with its job, its result and the checksums of the files it made. With
     ``trusted`` False it begins anew."""
 
