@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from pathlib import Path
 
-import processing
-from qgis.core import QgsApplication, QgsProject, QgsRasterLayer, QgsVectorLayer
-from qgis.PyQt.QtCore import QEventLoop, QTimer
+import desktop
+from desktop import wait
+from qgis.core import QgsProject, QgsRasterLayer, QgsVectorLayer
 from qgis.PyQt.QtWidgets import QDockWidget, QWidget
 from qgis.utils import iface
 
@@ -35,9 +33,7 @@ def main() -> None:
         "modelinfo": {"MODEL": "/data/classifier.bdgf"},
     }
     for name, parameters in dialogs.items():
-        dialog = processing.createAlgorithmDialog(f"bdgf:{name}", parameters)
-        dialog.resize(1100, 900)
-        dialog.show()
+        dialog = desktop.open_dialog(name, parameters, size=(1100, 900))
         advanced = dialog.findChild(QWidget, "grpAdvanced")
         if advanced is not None:
             advanced.setProperty("collapsed", False)
@@ -65,26 +61,4 @@ def picture_of_map(path: str) -> None:
     iface.mainWindow().grab().save(str(OUTPUT / "map.png"))
 
 
-def wait(milliseconds: int) -> None:
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
-
-
-def leave(status: int) -> None:
-    QgsProject.instance().setDirty(False)
-    sys.stdout.flush()
-    os._exit(status)  # QGIS would ask, and sometimes fails while it shuts down
-
-
-def run() -> None:
-    try:
-        main()
-    except Exception:  # whatever it is, QGIS must not stay open without a screen
-        traceback.print_exc()
-        leave(1)
-    leave(0)
-
-
-QgsApplication.instance().processEvents()
-QTimer.singleShot(2000, run)
+desktop.session(main)

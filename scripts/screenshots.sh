@@ -25,6 +25,7 @@ fi
 export QGIS_PLUGINPATH="$work/plugins" QGIS_CUSTOM_CONFIG_PATH="$work/home" XDG_RUNTIME_DIR="$work"
 export BDGF_PYTHON="${BDGF_PYTHON:-$root/.venv/bin/python}" LC_ALL=C.UTF-8
 export BDGF_SCREENSHOTS="$1" BDGF_SPECTRAL="$2" BDGF_SECOND="$3" BDGF_POLYGONS="$4" BDGF_FIELD="$5" BDGF_MAP="${6:-}"
+export PYTHONPATH="$root/scripts"
 unset QT_QPA_PLATFORM
 timeout 180 xvfb-run -a -s "-screen 0 1600x1000x24" qgis --nologo --noversioncheck \
     --code "$root/scripts/screenshots.py" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }

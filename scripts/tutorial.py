@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
-import traceback
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-import processing
+import desktop
+from desktop import until, wait
 from qgis.core import QgsApplication, QgsPointXY, QgsProject, QgsRasterLayer, QgsVectorLayer
-from qgis.PyQt.QtCore import QEventLoop, QPoint, Qt, QTimer
+from qgis.PyQt.QtCore import QPoint, Qt, QTimer
 from qgis.PyQt.QtGui import QGuiApplication
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import (
@@ -44,6 +42,7 @@ SAME = {
 
 
 def main() -> None:
+    (PICTURES / "form.png").unlink(missing_ok=True)
     arrange_window()
     spectral, second = open_rasters()
     if MODE == "dialogs":
@@ -182,10 +181,7 @@ def run(name: str, parameters: dict[str, Any], *, log: bool = False) -> None:
 
 def open_dialog(name: str, parameters: dict[str, Any]) -> Any:
     """The dialog filled in, with its picture taken."""
-    dialog = processing.createAlgorithmDialog(f"bdgf:{name}", parameters)
-    dialog.resize(1000, HEIGHTS.get(name, 760))
-    dialog.show()
-    wait(800)
+    dialog = desktop.open_dialog(name, parameters, size=(1000, HEIGHTS.get(name, 760)))
     dialog.grab().save(str(PICTURES / f"dialog_{name}.png"))
     return dialog
 
@@ -231,7 +227,7 @@ def answer_form(name: str) -> None:
         form.move(620, 520)  # what was drawn shall be seen
         choice.showPopup()
         wait(500)
-        QGuiApplication.primaryScreen().grabWindow(0).save(str(PICTURES / "form.png"))
+        picture_of_the_screen(PICTURES / "form.png")
         choice.hidePopup()
     choice.setCurrentIndex(choice.findText(name))
     button = form.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)
@@ -266,35 +262,8 @@ def file(name: str) -> str:
     return str(WORK / name)
 
 
-def until(done: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        wait(50)
-    return done()
+def picture_of_the_screen(name: Path) -> None:
+    QGuiApplication.primaryScreen().grabWindow(0).save(str(name))
 
 
-def wait(milliseconds: int) -> None:
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
-
-
-def leave(status: int) -> None:
-    QgsProject.instance().setDirty(False)
-    sys.stdout.flush()
-    os._exit(status)  # QGIS would ask, and sometimes fails while it shuts down
-
-
-def session() -> None:
-    try:
-        (PICTURES / "form.png").unlink(missing_ok=True)
-        main()
-    except Exception:  # whatever it is, QGIS must not stay open without a screen
-        traceback.print_exc()
-        QGuiApplication.primaryScreen().grabWindow(0).save(str(WORK / "failure.png"))
-        leave(1)
-    leave(0)
-
-
-QgsApplication.instance().processEvents()
-QTimer.singleShot(2000, session)
+desktop.session(main, failed=lambda trace: picture_of_the_screen(WORK / "failure.png"))

@@ -31,6 +31,7 @@ export QGIS_PLUGINPATH="$profile/plugins" QGIS_CUSTOM_CONFIG_PATH="$profile/home
 export BDGF_PYTHON="${BDGF_PYTHON:-$python}" LC_ALL=C.UTF-8 BDGF_HAND="$profile/hand.json"
 export TMPDIR="$profile"  # QGIS marks layers in it as temporary
 export BDGF_MODE=$mode BDGF_WORK="$work" BDGF_PICTURES="$pictures"
+export PYTHONPATH="$root/scripts"
 unset QT_QPA_PLATFORM
 timeout 7200 xvfb-run -a -s "-screen 0 1280x860x24" qgis --nologo --noversioncheck \
     --code "$root/scripts/tutorial.py" > "$work/log.txt" 2>&1 || { tail -n 30 "$work/log.txt" >&2; exit 1; }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-import traceback
 from functools import partial
 
-import processing
+import desktop
+from desktop import open_dialog, until, wait
 from qgis.core import QgsApplication, QgsProject, QgsRectangle
 from qgis.gui import QgsModelDesignerDialog
-from qgis.PyQt.QtCore import QEventLoop, QObject, QPoint, Qt, QTimer, QUrl, pyqtSlot
+from qgis.PyQt.QtCore import QObject, QPoint, Qt, QTimer, QUrl, pyqtSlot
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QComboBox, QDialog, QDialogButtonBox, QLabel, QTextEdit, QWidget
@@ -20,7 +20,16 @@ from qgis.utils import iface
 GIVEN = json.loads(os.environ["BDGF_SESSION"])
 
 
-def main() -> dict:
+def main() -> None:
+    answer(work())
+
+
+def answer(seen: dict) -> None:
+    with open(GIVEN["answer"], "w") as file:
+        json.dump(seen, file)
+
+
+def work() -> dict:
     os.environ["FAKE_ENGINE"] = ""
     dialog = open_dialog("classify", GIVEN["classify"])
     dialog.runButton().click()
@@ -147,34 +156,4 @@ def alive(process: int) -> bool:
     return True
 
 
-def open_dialog(name: str, parameters: dict):
-    dialog = processing.createAlgorithmDialog(f"bdgf:{name}", parameters)
-    dialog.show()
-    wait(500)
-    return dialog
-
-
-def until(done, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        wait(50)
-    return bool(done())
-
-
-def wait(milliseconds: int) -> None:
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
-
-
-def session() -> None:
-    try:
-        seen = main()
-    except Exception:  # QGIS must not stay open without a screen
-        seen = {"failure": traceback.format_exc()}
-    with open(GIVEN["answer"], "w") as file:
-        json.dump(seen, file)
-    os._exit(0)
-
-
-QTimer.singleShot(1500, session)
+desktop.session(main, failed=lambda trace: answer({"failure": trace}))

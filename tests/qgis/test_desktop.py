@@ -40,6 +40,7 @@ def test_run_cancel_and_draw(scene, tmp_path):
         "QGIS_PLUGINPATH": str(plugins),
         "QGIS_CUSTOM_CONFIG_PATH": str(profile),
         "BDGF_PYTHON": sys.executable,
+        "PYTHONPATH": str(HERE.parents[1] / "scripts"),
         "BDGF_SESSION": json.dumps(given),
         "FAKE_ENGINE_JOB": str(tmp_path / "job.json"),
         "LC_ALL": "C.UTF-8",
