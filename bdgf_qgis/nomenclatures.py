@@ -1,16 +1,24 @@
-"""Legends to draw by: classes with their names and colours as published. The names are data and stay untranslated."""
+"""Legends to draw by: classes with their names and colours as published. The names are data and stay untranslated.
+
+Local Climate Zones: names by Stewart & Oke (2012), https://doi.org/10.1175/BAMS-D-11-00019.1; colours of WUDAPT, as in
+the palette of the global map by Demuzere et al. (2022), https://doi.org/10.5194/essd-14-3835-2022
+(https://developers.google.com/earth-engine/datasets/catalog/RUB_RUBCLIM_LCZ_global_lcz_map_latest).
+
+CORINE: names of the nomenclature, colours of the legend that comes with CLC2018
+(https://land.copernicus.eu/en/products/corine-land-cover, file CLC2018_CLC2018_V2018_20_QGIS.txt). It has colours for
+the third level only: a group has that of its first class, so 1.2 that of 1.2.1.
+"""
 
 from __future__ import annotations
 
 Classes = tuple[tuple[str, str], ...]  # (name, #rrggbb)
 
-# Names by Stewart & Oke (2012), https://doi.org/10.1175/BAMS-D-11-00019.1; colours as on the maps of WUDAPT.
 LCZ: Classes = (
     ("LCZ 1 Compact high-rise", "#8c0000"),
-    ("LCZ 2 Compact mid-rise", "#d10000"),
+    ("LCZ 2 Compact midrise", "#d10000"),
     ("LCZ 3 Compact low-rise", "#ff0000"),
     ("LCZ 4 Open high-rise", "#bf4d00"),
-    ("LCZ 5 Open mid-rise", "#ff6600"),
+    ("LCZ 5 Open midrise", "#ff6600"),
     ("LCZ 6 Open low-rise", "#ff9955"),
     ("LCZ 7 Lightweight low-rise", "#faee05"),
     ("LCZ 8 Large low-rise", "#bcbcbc"),
@@ -25,7 +33,6 @@ LCZ: Classes = (
     ("LCZ G Water", "#6a6aff"),
 )
 
-# Official colours exist for the third level only: a group has that of its first class.
 CORINE_1: Classes = (
     ("1 Artificial surfaces", "#e6004d"),
     ("2 Agricultural areas", "#ffffa8"),
