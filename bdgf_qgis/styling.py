@@ -16,6 +16,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtGui import QColor
+from qgis.utils import iface
 
 
 def classes_of(layer: QgsVectorLayer, field: str) -> Optional[list[dict[str, str]]]:
@@ -48,13 +49,14 @@ def as_label(value: Any) -> str:
 
 
 class FileStyle(QgsProcessingLayerPostProcessorInterface):
-    """Gives a loaded layer the style that lies in or beside its file, and a map its classes' names and colours."""
+    """Gives a loaded layer the style that lies in or beside its file, and a map its classes' names and colours.
+    ``on_top`` moves it to the top of its group: QGIS puts it above the active layer, which may lie below a map."""
 
     _kept: list[FileStyle] = []  # Processing keeps no reference of its own
 
-    def __init__(self, classes: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, classes: Sequence[dict[str, Any]] = (), *, on_top: bool = False) -> None:
         super().__init__()
-        self._classes = classes
+        self._classes, self._on_top = classes, on_top
         self._kept.append(self)
 
     def postProcessLayer(
@@ -65,6 +67,19 @@ class FileStyle(QgsProcessingLayerPostProcessorInterface):
         if self._classes and isinstance(layer, QgsRasterLayer):
             layer.setRenderer(paletted(layer, self._classes))
         layer.triggerRepaint()
+        if self._on_top:
+            _to_top(layer, context)
+
+
+def _to_top(layer: QgsMapLayer, context: QgsProcessingContext) -> None:
+    node = context.project().layerTreeRoot().findLayer(layer.id()) if context.project() else None
+    if node is None or node.parent().children()[0] == node:
+        return
+    group, active = node.parent(), iface.activeLayer() if iface else None
+    group.insertChildNode(0, node.clone())
+    group.removeChildNode(node)
+    if active is not None:
+        iface.setActiveLayer(active)  # where it was the one moved, another became active
 
 
 def paletted(layer: QgsRasterLayer, classes: Sequence[dict[str, Any]]) -> QgsPalettedRasterRenderer:

@@ -116,7 +116,7 @@ class SuggestSitesAlgorithm(base.BdgfAlgorithm):
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         if context.willLoadLayerOnCompletion(self._path):
-            context.layerToLoadOnCompletionDetails(self._path).setPostProcessor(FileStyle())
+            context.layerToLoadOnCompletionDetails(self._path).setPostProcessor(FileStyle(on_top=True))
         return {}
 
     def _layer(self, parameters: base.Parameters, name: str, context: QgsProcessingContext) -> Any:

@@ -18,6 +18,7 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterRasterLayer,
     QgsProject,
+    QgsRasterLayer,
     QgsVectorLayer,
 )
 
@@ -130,28 +131,55 @@ def test_a_model_takes_the_rasters_from_classify(engine, scene):
     assert all(os.path.exists(job[name]) for name in ("map", "entropy", "ood"))
 
 
-def test_sites_are_loaded_with_their_style(engine, scene, judged, monkeypatch):
-    """By Processing, which opens files without it."""
+@pytest.fixture
+def load_sites(engine, scene, judged, monkeypatch):
+    """Runs the algorithm and lets Processing load the layer, as its dialog does."""
     import processing
     from processing.gui.Postprocessing import handleAlgorithmResults
 
     from bdgf_qgis import engine as engine_module
-
-    path = scene.path("loaded.gpkg")
 
     def run_engine(verb, job, feedback):
         write_sites(job["output"], [site(1), site(2)], LEGEND, Grid.of(scene.spectral))
         return {"output": job["output"], "sites": 2}
 
     monkeypatch.setattr(engine_module, "run", run_engine)
-    context = QgsProcessingContext()
-    context.setProject(QgsProject.instance())
-    algorithm = QgsApplication.processingRegistry().createAlgorithmById("bdgf:suggestsites")
-    details = QgsProcessingContext.LayerDetails("Sites", QgsProject.instance(), "OUTPUT")
-    context.addLayerToLoadOnCompletion(path, details)
-    feedback = QgsProcessingFeedback(False)
-    processing.run(algorithm, {**judged, "OUTPUT": path}, context=context, feedback=feedback, onFinish=lambda *_: None)
-    assert handleAlgorithmResults(algorithm, context, feedback)
-    (layer,) = (la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsVectorLayer))
+
+    def load() -> QgsVectorLayer:
+        path = scene.path("loaded.gpkg")
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById("bdgf:suggestsites")
+        details = QgsProcessingContext.LayerDetails("Sites", QgsProject.instance(), "OUTPUT")
+        context.addLayerToLoadOnCompletion(path, details)
+        given, feedback = {**judged, "OUTPUT": path}, QgsProcessingFeedback(False)
+        processing.run(algorithm, given, context=context, feedback=feedback, onFinish=lambda *_: None)
+        assert handleAlgorithmResults(algorithm, context, feedback)
+        (layer,) = (la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsVectorLayer))
+        return layer
+
+    yield load
+    QgsProject.instance().clear()
+
+
+def test_sites_are_loaded_with_their_style(load_sites):
+    """By Processing, which opens files without it."""
+    layer = load_sites()
     assert isinstance(layer.renderer(), QgsGraduatedSymbolRenderer) and layer.labelsEnabled()
-    QgsProject.instance().removeAllMapLayers()
+
+
+def test_sites_lie_above_the_map(load_sites, scene):
+    """Also where QGIS inserts what it loads below it, as it does where the layer of the polygons is active."""
+    root = QgsProject.instance().layerTreeRoot()
+    for name in ("map", "polygons below"):
+        land_cover = QgsRasterLayer(scene.raster(f"{name}.tif", bands=1), name)
+        QgsProject.instance().addMapLayer(land_cover, False)
+        root.addLayer(land_cover)
+    bridge = QgsProject.instance().layerTreeRegistryBridge()
+    if hasattr(bridge, "setLayerInsertionPoint"):
+        bridge.setLayerInsertionPoint(bridge.InsertionPoint(root, 1))
+    else:
+        bridge.setLayerInsertionPoint(root, 1)
+    layer = load_sites()
+    assert [node.name() for node in root.findLayers()] == [layer.name(), "map", "polygons below"]
+    assert [found.id() for found in root.layerOrder()][0] == layer.id()
