@@ -64,7 +64,7 @@ def install(request: Request, feedback: QgsProcessingFeedback) -> Installed:
 def _install(request: Request, feedback: QgsProcessingFeedback) -> Installed:
     packages.remove_unused()
     python = interpreter.own()
-    document = _environment(python, {"test": False}, _Quiet(_STEPS, feedback))
+    document = _environment(python, {"test": False}, _Quiet(feedback))
     build = builds.choose(document, request.build)
     feedback.pushInfo(
         tr("torch {version} ({reason}) for {path}", version=build.torch, reason=build.reason, path=python.path)
@@ -146,16 +146,16 @@ def _verify(request: Request, build: Build, folder: str, feedback: QgsProcessing
 
 
 def _works(folder: str, build: Build, feedback: QgsProcessingFeedback) -> bool:
-    return bool(_environment(interpreter.own(folder), {"device": "cpu"}, _Quiet(_STEPS, feedback))["ok"])
+    return bool(_environment(interpreter.own(folder), {"device": "cpu"}, _Quiet(feedback))["ok"])
 
 
 def _test(folder: str, device: str, feedback: QgsProcessingFeedback) -> dict[str, Any]:
     """The engine's self-test with the packages in ``folder``, in a process of its own."""
-    step = QgsProcessingMultiStepFeedback(_STEPS, feedback)
+    step = _Step(feedback)
     step.setCurrentStep(_STEPS - 1)
     document = _environment(interpreter.own(folder), {"device": device}, step)
     for check in document["self_test"]:
-        feedback.pushInfo(tr("Self-test {name}: {detail}", name=check["name"], detail=check["detail"]))
+        feedback.pushInfo(tr("Self-test {name}: {detail}", name=check["title"], detail=check["detail"]))
     return document
 
 
@@ -164,7 +164,14 @@ def _environment(python: Interpreter, job: dict[str, Any], feedback: QgsProcessi
     return document
 
 
-class _Quiet(QgsProcessingMultiStepFeedback):
+class _Step(QgsProcessingMultiStepFeedback):
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
+        super().__init__(_STEPS, feedback)
+        if feedback.isCanceled():  # QGIS passes on only what comes from now on
+            self.cancel()
+
+
+class _Quiet(_Step):
     """Passes a wish to cancel on, and says nothing: what is missing before an installation is no news."""
 
     def pushWarning(self, warning: str) -> None:  # noqa: N802

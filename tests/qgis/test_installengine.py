@@ -132,6 +132,22 @@ def test_cancel_at_any_stage_leaves_nothing(home, run, scene, after):
     assert time.monotonic() - canceled[0] < 5 and not tree(home)
 
 
+def test_a_cancel_between_two_steps_is_not_lost(home, run, scene):
+    """One that comes after pip's last word, before the packages are tested."""
+
+    class Impatient(Recorder):
+        def pushConsoleInfo(self, info):  # noqa: N802
+            super().pushConsoleInfo(info)
+            if "Successfully installed" in info:
+                self.cancel()
+
+    wheels = write_wheels(scene.folder / "w", tinytorch="import time\ntime.sleep(60)\n")
+    began = time.monotonic()
+    with pytest.raises(QgsProcessingException, match="Canceled"):
+        run("installengine", WHEELS=wheels, feedback=Impatient())
+    assert time.monotonic() - began < 30 and not tree(home)
+
+
 def test_too_little_space_is_told_before_pip_starts(home, run, scene, monkeypatch):
     import shutil
     from collections import namedtuple
