@@ -42,8 +42,8 @@ class Device:
             _FOUND: tr("found"),
             _NO_GPU: tr("no CUDA GPU that this torch can use was found"),
         }
-        what, why = self.hardware, reasons[self.reason]
-        return tr("Device: {device} ({what}; {why}).", device=self.torch, what=what, why=why)
+        what = self.hardware if self.is_cuda else tr("{count} threads", count=torch.get_num_threads())
+        return tr("Device: {device} ({what}; {why}).", device=self.torch, what=what, why=reasons[self.reason])
 
     def __str__(self) -> str:
         return f"{self.torch} ({self.hardware}; {self.reason})"

@@ -146,7 +146,7 @@ def _failed(checks: list[Check], required: list[Package]) -> list[str]:
     """What fails for want of a package is told once, with the package; one cause of several failures once, too."""
     if any(package.folder is None or package.failure for package in required):
         return []
-    causes = {check.detail: check.name for check in reversed(checks) if not check.ok}
+    causes = {check.detail: check.title for check in reversed(checks) if not check.ok}
     return [
         tr("The self-test {name} failed: {reason}", name=name, reason=reason)
         for reason, name in reversed(list(causes.items()))

@@ -39,7 +39,7 @@ def _verdict(document: Document) -> Html:
 
 def _self_test(document: Document) -> Section:
     rows: list[list[html.Content]] = [
-        [check["name"], tr("works") if check["ok"] else tr("fails"), f"{check['seconds']:.2f}", check["detail"]]
+        [check["title"], tr("works") if check["ok"] else tr("fails"), f"{check['seconds']:.2f}", check["detail"]]
         for check in document["self_test"]
     ]
     head = [tr("Part"), tr("Result"), tr("Seconds"), tr("Detail")]

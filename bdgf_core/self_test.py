@@ -10,15 +10,17 @@ from typing import Callable
 
 from .errors import BdgfError, Canceled, one_line
 from .progress import Progress
+from .translation import tr
 
 _TOLERANCE = 1e-3  # relative, of products in the reduced precision of a GPU
 
 
 @dataclass(frozen=True)
 class Check:
-    """``detail`` says what was seen, or why it failed."""
+    """``name`` is the same in every language, ``title`` for people; ``detail`` says what was seen, or why it failed."""
 
     name: str
+    title: str
     ok: bool
     seconds: float
     detail: str
@@ -38,9 +40,18 @@ def self_test(device: str, progress: Progress) -> list[Check]:
             detail, ok = str(error), False
         except Exception as error:  # a broken library raises anything; that is what is looked for
             detail, ok = f"{type(error).__name__}: {error}", False
-        checks.append(Check(name, ok, round(time.monotonic() - began, 2), one_line(detail)[:500]))
+        seconds = round(time.monotonic() - began, 2)
+        checks.append(Check(name, _title(name), ok, seconds, one_line(detail)[:500]))
         progress.update(len(checks) / len(_CHECKS))
     return checks
+
+
+def _title(name: str) -> str:
+    titles = {
+        "tensors": tr("tensors"), "denoiser": tr("denoiser"), "scan": tr("scan"), "model file": tr("model file"),
+        "raster": tr("raster"),
+    }  # fmt: skip
+    return titles[name]
 
 
 def _tensors(name: str) -> str:
@@ -53,8 +64,13 @@ def _tensors(name: str) -> str:
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     tensor = torch.from_numpy(array).to(device.torch)
     if not np.allclose((tensor @ tensor.T).cpu().numpy(), array @ array.T, rtol=_TOLERANCE):
-        raise ArithmeticError("a matrix product is wrong")
-    return str(device)
+        raise BdgfError(
+            tr(
+                "A product of matrices is wrong on {device}: choose the device cpu, or install the engine anew.",
+                device=device,
+            )
+        )
+    return device.told
 
 
 def _scan(name: str) -> str:
@@ -66,8 +82,14 @@ def _scan(name: str) -> str:
     device = choose_device(name).torch
     backend = chosen_backend(device)
     if not backend_agrees(backend, device):
-        raise ArithmeticError(f"the scan {backend} does not agree with the plain loop")
-    return f"{backend} on {torch.device(device)}"
+        raise BdgfError(
+            tr(
+                "The scan {backend} is wrong on {device}: choose the device cpu, or install the engine anew.",
+                backend=backend,
+                device=torch.device(device),
+            )
+        )
+    return tr("{backend} on {device}", backend=backend, device=torch.device(device))
 
 
 def _denoiser(name: str) -> str:
@@ -90,8 +112,15 @@ def _denoiser(name: str) -> str:
         optimizer.step()
         losses.append(float(loss.detach()))
     if not losses[-1] < losses[0]:
-        raise ArithmeticError(f"three steps did not lower the loss: {losses}")
-    return f"loss {losses[0]:.3f}, after two steps {losses[-1]:.3f}"
+        raise BdgfError(
+            tr(
+                "The denoiser does not learn on {device} ({losses}): choose the device cpu, or install the engine "
+                "anew.",
+                device=device,
+                losses=losses,
+            )
+        )
+    return tr("loss {first:.3f}, after two steps {last:.3f}", first=losses[0], last=losses[-1])
 
 
 def _model_file(name: str) -> str:
@@ -102,8 +131,8 @@ def _model_file(name: str) -> str:
     tensor = torch.arange(6.0).reshape(2, 3)
     read = safetensors.torch.load(safetensors.torch.save({"weight": tensor}))["weight"]
     if not torch.equal(einops.rearrange(read, "a b -> b a").T, tensor):
-        raise ArithmeticError("a tensor came back changed")
-    return "written and read"
+        raise BdgfError(tr("A tensor came back changed from a model file: install the engine anew."))
+    return tr("written and read")
 
 
 def _raster(name: str) -> str:
@@ -130,8 +159,10 @@ def _raster(name: str) -> str:
         placed = dataset.GetGeoTransform() == grid.geotransform and "32633" in dataset.GetProjection()
         del dataset
     if not (np.array_equal(read, values, equal_nan=True) and placed):
-        raise ArithmeticError("a raster came back changed")
-    return f"written and read by GDAL {gdal.__version__}"
+        raise BdgfError(
+            tr("A raster came back changed from its file: use another Python interpreter, with another GDAL.")
+        )
+    return tr("written and read by GDAL {version}", version=gdal.__version__)
 
 
 _CHECKS: dict[str, Callable[[str], str]] = {

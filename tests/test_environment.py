@@ -35,6 +35,17 @@ def test_green_with_page_and_json(tmp_path: Path) -> None:
     assert {p["name"]: p["version"] for p in document["packages"]}["torch"]
 
 
+def test_the_self_test_speaks_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    told = {}
+    for language in ("en", "de", "zh"):
+        monkeypatch.setenv("BDGF_LANGUAGE", language)
+        checks = self_test.self_test("cpu", Progress())
+        assert [check.name for check in checks] == ["tensors", "denoiser", "scan", "model file", "raster"]
+        told[language] = {text for check in checks for text in (check.title, check.detail)}
+    assert len(told["en"]) == 10 and not told["en"] & told["de"] and not told["en"] & told["zh"]
+
+
 def test_without_any_package(tmp_path: Path) -> None:
     """As in a QGIS without torch, and even without numpy: -S leaves out all site-packages."""
     told = tmp_path / "e.json"

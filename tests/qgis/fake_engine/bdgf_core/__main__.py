@@ -138,7 +138,7 @@ def look(job: dict) -> dict:
     except Exception as error:
         problems.append(f"tinytorch: {error}")
     document.update(ok=not problems, problems=problems, remarks=[], facts=dict(job.get("facts") or []))
-    document["self_test"] = [] if job.get("test") is False else [{"name": "tensors", "ok": True, "detail": "fine"}]
+    document["self_test"] = [] if job.get("test") is False else [{"title": "tensors", "ok": True, "detail": "fine"}]
     for key in ("html", "json"):
         if job.get(key):
             with open(job[key], "w") as file:
