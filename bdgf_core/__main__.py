@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional, Sequence
 
@@ -21,6 +22,7 @@ from .errors import BdgfError, Canceled, InputError, ResourceError
 from .event_lines import EventLines
 from .job import parse_job, read_job
 from .options import parse_options
+from .processes import ALONE, Lost, Processes, is_of_another
 from .progress import Event, Progress
 from .pulse import Pulse
 from .stop import stop_on_signals
@@ -38,6 +40,7 @@ VERBS = {
     "info": "Tell what a model file holds.",
     "environment": "Tell what the engine runs on, what is missing, and whether its parts work.",
 }
+TOGETHER = ("pretrain", "train", "classify", "landcover")  # verbs that the processes of torchrun share
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -55,27 +58,59 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     stop = stop_on_signals()
     place = _job_place(rest)
+    processes = Processes.here()
+    if not processes.is_first:
+        return _run_beside(verb, rest if place is None else None, stop, processes) if verb in TOGETHER else 0
+    if verb not in TOGETHER:
+        processes = ALONE
     if place is None:
-        return _run(verb, lambda config: parse_options(verb, config, VERBS[verb], rest), Console(stop).emit, stop)
-    return _run(verb, lambda config: _take_job(place, stop), EventLines.instead_of_stdout(stop).emit, stop)
+        emit, job_for = Console(stop).emit, _options(verb, rest)
+    else:
+        emit, job_for = EventLines.instead_of_stdout(stop).emit, lambda _: _take_job(place, stop)
+    return _run(verb, job_for, emit, stop, processes)
 
 
 def _run(
-    verb: str, job_for: Callable[[type], dict[str, Any]], emit: Callable[[Event], None], stop: threading.Event
+    verb: str,
+    job_for: Callable[[type], dict[str, Any]],
+    emit: Callable[[Event], None],
+    stop: threading.Event,
+    processes: Processes,
 ) -> int:
     pulse = Pulse(stop, emit)
     try:
+        processes.join(stop)
         module = _import(verb)
         config_type = getattr(module, f"{verb.capitalize()}Config")
-        config = read_job(config_type, job_for(config_type))
-        result = getattr(module, verb)(config, Progress(emit, pulse))
+        config = read_job(config_type, processes.agree(job_for(config_type)))
+        work, progress = getattr(module, verb), Progress(emit, pulse)
+        result = work(config, progress) if processes.count == 1 else work(config, progress, processes=processes)
         pulse.end()
         emit({"event": "result", **result})
+        processes.leave()
         return 0
     except Exception as error:
         pulse.end()
-        emit({"event": "error", "kind": _kind(error), "text": _sentence(error)})
-        return 130 if isinstance(error, Canceled) else 1
+        kind, text = processes.failure or _told(error)
+        processes.failed(kind, text)
+        emit({"event": "error", "kind": kind, "text": text})
+        return 130 if kind == Canceled.__name__ else 1
+
+
+def _run_beside(verb: str, options: Optional[Sequence[str]], stop: threading.Event, processes: Processes) -> int:
+    """Work as one of the processes that the first one speaks for."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        job_for = (lambda _: {}) if options is None else _options(verb, options)
+
+        def quietly(config: type) -> dict[str, Any]:
+            with redirect_stderr(nowhere):
+                return job_for(config)
+
+        return _run(verb, quietly, lambda event: None, stop, processes)
+
+
+def _options(verb: str, arguments: Sequence[str]) -> Callable[[type], dict[str, Any]]:
+    return lambda config: parse_options(verb, config, VERBS[verb], arguments)
 
 
 def _import(verb: str) -> Any:
@@ -90,6 +125,13 @@ def _import(verb: str) -> Any:
                 reason=error,
             )
         ) from None
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """Kind and sentence of an error."""
+    if is_of_another(error):
+        error = Lost()
+    return _kind(error), _sentence(error)
 
 
 def _kind(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import ContextManager
 import torch
 
 from .errors import DeviceError
+from .processes import ALONE, Processes
 from .translation import tr
 
 _ASKED, _FOUND, _NO_GPU = "asked for", "found", "no CUDA GPU that this torch can use was found"
@@ -49,15 +50,40 @@ class Device:
         return f"{self.torch} ({self.hardware}; {self.reason})"
 
 
-def choose_device(name: str = "auto") -> Device:
-    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``. A GPU asked for by name and missing is a :class:`DeviceError`."""
+def choose_device(name: str = "auto", processes: Processes = ALONE) -> Device:
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:N``; of several ``processes`` each takes a GPU of its own. A GPU asked for
+    and missing is a :class:`DeviceError`."""
+    device = _choose(name, processes)
+    kind = processes.agree(device.torch.type)
+    if kind != device.torch.type:
+        raise DeviceError(
+            tr(
+                "The processes of this job do not find the same kind of device ({one} and {other}); choose cpu, or "
+                "machines that are alike.",
+                one=kind,
+                other=device.torch.type,
+            )
+        )
+    return device
+
+
+def _choose(name: str, processes: Processes) -> Device:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise DeviceError(tr("Device {name!r} is not known; use auto, cpu, cuda or cuda:0, cuda:1, ….", name=name))
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cpu" or (name == "auto" and not gpus):
         why = _ASKED if name == "cpu" else _NO_GPU
         return Device(torch.device("cpu"), f"{torch.get_num_threads()} threads", why, _cpu_has_bfloat16())
-    index = int(name.partition(":")[2] or 0)
+    if gpus and processes.local_count > (1 if ":" in name else gpus):
+        raise DeviceError(
+            tr(
+                "{processes} processes on a machine take as many GPUs, and {gpus} are there; start one process for "
+                "each, and choose auto, cuda or cpu as the device.",
+                processes=processes.local_count,
+                gpus=gpus,
+            )
+        )
+    index = int(name.partition(":")[2] or processes.local_rank)
     if index >= gpus:
         found = tr("{count} found", count=gpus) if gpus else tr("none found")
         raise DeviceError(
@@ -67,6 +93,8 @@ def choose_device(name: str = "auto") -> Device:
                 found=found,
             )
         )
+    if processes.count > 1:
+        torch.cuda.set_device(index)  # where NCCL talks from
     why = _FOUND if name == "auto" else _ASKED
     # Older GPUs than Ampere only emulate bfloat16, and torch says that they support it.
     bfloat16 = torch.cuda.get_device_capability(index) >= (8, 0)

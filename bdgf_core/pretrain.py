@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from . import __version__
-from .checkpoint import check_model_path, save_model
+from .checkpoint import Model, check_model_path, save_model
 from .device import Device, choose_device
 from .diffusion.features import recalibrate_batchnorm
 from .diffusion.forward import BandStack, ForwardProcess
@@ -27,6 +27,7 @@ from .input_checks import warn_of_inputs
 from .inputs import band_stack
 from .memory import memory_bound, peak_memory_mb
 from .out_of_memory import Parts
+from .processes import ALONE, Processes
 from .progress import Progress
 from .raster.stack import RasterSource
 from .samples.pool import PatchPool
@@ -98,12 +99,13 @@ class PretrainConfig:
             raise InputError(tr("The number of looks must lie between 0.1 and 1000, not at {looks}.", looks=self.looks))
 
 
-def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
-    """Train a denoiser on the rasters and write it as a pretrained model."""
+def pretrain(config: PretrainConfig, progress: Progress, *, processes: Processes = ALONE) -> dict[str, Any]:
+    """Train a denoiser on the rasters and write it as a pretrained model. Of several ``processes`` each learns from its
+    part of every batch, and all return what the first one has written."""
     started = time.monotonic()
     preset = PRESETS[config.preset]
     output = check_model_path(config.output)
-    device = choose_device(config.device)
+    device = choose_device(config.device, processes)
     progress.message(device.told)
     if config.second is None:
         progress.message(
@@ -111,7 +113,8 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
         )
     second = config.second
     with ExitStack() as ending:
-        ending.enter_context(claim(output))
+        if processes.is_first:
+            ending.enter_context(claim(output))
         stack = ending.enter_context(open_stack(config.spectral, second, progress, second_kind=config.second_kind))
         warn_of_inputs(stack, config.spectral, second, progress, second_kind=config.second_kind)
         sources = {"spectral": config.spectral, **({"second": second} if second else {})}
@@ -119,25 +122,33 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
             stack, sources, second_kind=config.second_kind, depth_limit=preset.depth_limit, seed=config.seed,
             progress=progress.part(0.0, 0.02),
         )  # fmt: skip
+        if processes.count > 1:  # of other processors they may differ in the last digit
+            told = processes.agree({name: sensor.to_json() for name, sensor in sensors.items()})
+            sensors = {name: Sensor.from_json(sensor) for name, sensor in told.items()}
         process = ForwardProcess.of(band_stack(sensors), config.looks)
         for sensor in sensors.values():
             progress.message(_share(sensor))
-        steps = config.steps or planned_steps(preset, process.stack, device)
+        steps = processes.agree(config.steps or planned_steps(preset, process.stack, device))
         # The device may be another one when it goes on, but not the number of steps, which the preset takes from it.
         job = fingerprint(config, config.spectral.path, second.path if second else None, content=[str(steps).encode()])
-        unfinished = ending.enter_context(
-            Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
-        )
-        state = unfinished.state("denoiser")
-        saved = state.load()
+        state: Optional[State] = None
+        saved: Optional[Model] = None
+        if processes.is_first:
+            unfinished = Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
+            state = ending.enter_context(unfinished).state("denoiser")
+            saved = state.load()
+        saved = _handed_out(saved, processes)
+        memory = processes.agree(memory_bound(config.memory_mb))
         pool = PatchPool(
-            stack, sensors, memory_bytes=memory_bound(config.memory_mb) // 2, rng=np.random.default_rng(config.seed),
+            stack, sensors, memory_bytes=memory // 2, rng=np.random.default_rng(config.seed),
             progress=progress.part(0.02, 0.05), state=saved.document["pool"] if saved else None,
         )  # fmt: skip
         denoiser, curve = fit_denoiser(
             pool, process, preset, steps=steps, seed=config.seed, device=device, masking=config.masking,
-            progress=progress.part(0.05, 0.98), state=state,
+            progress=progress.part(0.05, 0.98), state=state, saved=saved, processes=processes,
         )  # fmt: skip
+        if not processes.is_first:
+            return dict(processes.agree())
         seconds = time.monotonic() - started
         document = {
             "created_with": f"BDGF {__version__}, torch {torch.__version__}",
@@ -149,14 +160,16 @@ def pretrain(config: PretrainConfig, progress: Progress) -> dict[str, Any]:
             "training": {
                 "preset": config.preset, "steps": steps, "seed": config.seed, "device": str(device),
                 "seconds": round(seconds, 1), "masking": config.masking and "second" in sensors, "losses": curve,
+                "processes": processes.count,
             },
         }  # fmt: skip
         progress.update(1.0)
         save_model(output, "pretrained", document, denoiser.state_dict())
-    return {
+    result = {
         "output": str(output), "steps": steps, "seconds": round(seconds, 1), "device": str(device),
         "peak_memory_mb": peak_memory_mb(),
     }  # fmt: skip
+    return dict(processes.agree(result))
 
 
 def fit_denoiser(
@@ -170,21 +183,35 @@ def fit_denoiser(
     masking: bool,
     progress: Progress,
     state: Optional[State] = None,
+    saved: Optional[Model] = None,
     recalibrate: bool = True,
+    processes: Processes = ALONE,
 ) -> tuple[DenoisingUNet, list[dict[str, float]]]:
     """The trained denoiser in eval mode, its batch norms recalibrated unless told otherwise, and its losses along the
     way.
 
     Masks hide the spectral image so that a second sensor is not drowned; with one sensor there are none. ``state``
-    keeps where the fit stands; what it holds already is gone on from, if the ``pool`` is too.
+    keeps where the fit stands; what was ``saved`` of it is gone on from, if the ``pool`` is too. Several ``processes``
+    draw the same batches, and each works on its part of them; those beyond the batch return at once.
     """
+    crew = processes.few(preset.batch)
+    if crew.count < processes.count:
+        progress.message(
+            tr(
+                "Pretraining takes {count} processes at most, one for each sample of a batch; the others wait.",
+                count=crew.count,
+            )
+        )
+    if crew.rank >= crew.count:
+        return DenoisingUNet().eval(), []
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     stack = process.stack
     denoiser = channels_last(DenoisingUNet()).to(device.torch)
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=preset.learning_rate)
     masks = masking and stack.second > 0
-    parts = Parts(progress, preset.batch)
+    # The processes go through a network together, so that none can do it in parts of its own.
+    parts = Parts(progress, preset.batch if crew.count == 1 else 1)
     places = torch.tensor(stack.places, device=device.torch)
 
     def step_loss(probability: float, timestep: Optional[int], *, learn: bool) -> DenoisingLoss:
@@ -197,12 +224,12 @@ def fit_denoiser(
         if timestep is not None:
             t.fill_(timestep)
         normal = torch.randn(x0.shape, generator=generator)
-        drawn = [tensor.to(device.torch) for tensor in (x0, valid, keep, t, normal)]
-        return parts.run(lambda count: work(drawn, count, learn))
+        whole = (x0, valid, keep, t, normal)
+        drawn = [tensor.tensor_split(crew.count)[crew.rank].to(device.torch) for tensor in whole]
+        return parts.run(lambda count: work(drawn, valid.sum(), count, learn))
 
-    def work(drawn: list[torch.Tensor], count: int, learn: bool) -> DenoisingLoss:
+    def work(drawn: list[torch.Tensor], shown: torch.Tensor, count: int, learn: bool) -> DenoisingLoss:
         optimizer.zero_grad(set_to_none=True)
-        shown = drawn[1].sum()
         losses = []
         for x0, valid, keep, t, normal in zip(*(tensor.tensor_split(count) for tensor in drawn)):
             noised = process.noise(x0, keep, t, normal).contiguous(memory_format=torch.channels_last_3d)
@@ -212,14 +239,14 @@ def fit_denoiser(
             target = process.target(x0, keep, t, normal)
             loss = denoising_loss(predicted, target, valid=valid, keep=keep, spectral=stack.spectral)
             if learn:  # each part by its share of the voxels
-                (loss.total if count == 1 else loss.total * (valid.sum() / shown)).backward()
-            losses.append([part.detach() for part in (loss.total, loss.unmasked, loss.masked, loss.second)])
-        return DenoisingLoss(*(torch.stack(part).nanmean() for part in zip(*losses)))
+                share = 1.0 if count == crew.count == 1 else valid.sum() / shown.to(device.torch)
+                (loss.total * share).backward()  # type: ignore[no-untyped-call]
+            losses.append(torch.stack([loss.total, loss.unmasked, loss.masked, loss.second]).detach())
+        return DenoisingLoss(*crew.gathered(torch.stack(losses)).flatten(0, 1).nanmean(0))
 
     curve: list[dict[str, float]] = []
     window: list[DenoisingLoss] = []
     done = 0
-    saved = state and state.load()
     if saved:
         restore_training(saved.tensors, denoiser, optimizer, generator)
         done, curve = saved.document["done"], saved.document["curve"]
@@ -229,11 +256,13 @@ def fit_denoiser(
         )
         progress.skip_to(0.97 * done / steps)
     with stoppable(denoiser, progress):
-        progress.message(_cost(denoiser, stack, preset, steps - done, device, parts))
+        progress.message(_cost(denoiser, stack, preset, steps - done, device, parts, crew.count))
+    crew.share(denoiser)
     for step in range(done, steps):
         for group in optimizer.param_groups:
             group["lr"] = preset.learning_rate * _learning_rate(step / steps)
         window.append(step_loss(masking_probability(step / steps) if masks else 0.0, None, learn=True))
+        crew.total_gradients(denoiser)
         optimizer.step()
         if (step + 1) * _CURVE_POINTS // steps > step * _CURVE_POINTS // steps:
             if not bool(torch.isfinite(window[-1].total)):
@@ -259,6 +288,18 @@ def fit_denoiser(
     return denoiser.eval(), curve
 
 
+def _handed_out(saved: Optional[Model], processes: Processes) -> Optional[Model]:
+    """What the first process has loaded, in all."""
+    if not processes.agree(saved is not None):
+        return None
+    if not processes.is_first:
+        return Model("unfinished", *processes.receive(0))
+    assert saved is not None
+    for other in range(1, processes.count):
+        processes.send(saved.tensors, saved.document, to=other)
+    return saved
+
+
 def _share(sensor: Sensor) -> str:
     """A sentence on what the denoiser sees of a sensor."""
     told = {"source": sensor.source, "kind": sensor.kind, "count": sensor.depth_bands}
@@ -281,13 +322,20 @@ def _learning_rate(progress: float) -> float:
 
 
 def _cost(
-    denoiser: DenoisingUNet, stack: BandStack, preset: PretrainPreset, steps: int, device: Device, parts: Parts
+    denoiser: DenoisingUNet,
+    stack: BandStack,
+    preset: PretrainPreset,
+    steps: int,
+    device: Device,
+    parts: Parts,
+    processes: int,
 ) -> str:
-    """A sentence on what is ahead, from two steps of a copy."""
+    """A sentence on what is ahead, from two steps of a copy on a process's part of the batch."""
     trial = copy.deepcopy(denoiser)
-    x = torch.randn((preset.batch, 1, stack.depth, preset.side, preset.side), device=device.torch)
+    count = -(-preset.batch // processes)
+    x = torch.randn((count, 1, stack.depth, preset.side, preset.side), device=device.torch)
     x = x.contiguous(memory_format=torch.channels_last_3d)
-    t = torch.zeros(preset.batch, dtype=torch.long, device=device.torch)
+    t = torch.zeros(count, dtype=torch.long, device=device.torch)
 
     def step(count: int) -> None:
         for some, when in zip(x.tensor_split(count), t.tensor_split(count)):
@@ -304,7 +352,7 @@ def _cost(
     return tr(
         "Pretraining: {steps} steps of {voxels} voxels, about {time}.",
         steps=steps,
-        voxels=x.numel(),
+        voxels=preset.batch * x[0].numel(),
         time=duration(steps * seconds),
     )
 

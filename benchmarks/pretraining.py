@@ -105,7 +105,7 @@ def _pretrain(
     )  # fmt: skip
     denoiser, curve = fit_denoiser(
         pool, process, preset, steps=steps, seed=seed, device=device, masking=choice.masking,
-        progress=progress.part(0.05, 0.98), state=state, recalibrate=choice.recalibrate,
+        progress=progress.part(0.05, 0.98), state=state, saved=saved, recalibrate=choice.recalibrate,
     )  # fmt: skip
     document = {
         "created_with": "benchmarks",
