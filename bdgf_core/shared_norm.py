@@ -44,7 +44,7 @@ class _SharedNorm(nn.BatchNorm3d):
         if not self.training:
             return super().forward(x)
         with torch.no_grad():
-            var, mean = torch.var_mean(x.float(), _AXES, correction=0)
+            var, mean = torch.var_mean(_exact(x), _AXES, correction=0)
             here = torch.cat((mean, var, mean.new_tensor([x.numel() / len(mean)])))  # (2C + 1,)
             means, variances, counts = self._among.gathered(here).tensor_split((len(mean), 2 * len(mean)), 1)
             count = counts.sum()
@@ -79,14 +79,18 @@ class _Normalize(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         x, weight, mean, scale, count = ctx.saved_tensors
-        grad = grad.float()
-        normalized = (x.float() - _wide(mean)) * _wide(scale)
+        grad = _exact(grad)
+        normalized = (_exact(x) - _wide(mean)) * _wide(scale)
         sums = torch.stack((grad.sum(_AXES), (grad * normalized).sum(_AXES)))  # (2, C)
         # Those of the weights stay with this process: whoever trains adds gradients up.
         of_bias, of_weight = sums.clone()
         offset, slope = ctx.among.total(sums) / count
         of_x = (grad - _wide(offset) - normalized * _wide(slope)) * _wide(weight * scale)
         return of_x.to(x.dtype), of_weight, of_bias, None, None, None, None, None
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _wide(tensor: Tensor) -> Tensor:
