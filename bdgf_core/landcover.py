@@ -50,6 +50,7 @@ class LandcoverConfig:
     validation: str = "polygon"
     confidence: Optional[str] = None
     report: Optional[str] = None
+    map_report: Optional[str] = None
     looks: float = 1.0
     steps: Optional[int] = None
     epochs: Optional[int] = None
@@ -61,15 +62,16 @@ class LandcoverConfig:
     checkpoint_s: float = CHECKPOINT_S
 
     def __post_init__(self) -> None:
-        outputs = [os.path.abspath(path) for path in (self.output, self.confidence, self.report) if path]
+        written = filter(None, (self.output, self.confidence, self.report, self.map_report))
+        outputs = [os.path.abspath(path) for path in written]
         if len(set(outputs)) < len(outputs):
             raise InputError(tr("Two outputs have the same name; give each its own."))
         _steps(self)  # which refuse what is wrong with them
 
 
 def landcover(config: LandcoverConfig, progress: Progress) -> Result:
-    """Write the map, and the report on its accuracy if asked for. The models of both steps before stay in the folder
-    :func:`models_folder`."""
+    """Write the map, and if asked for the ``report`` on its accuracy and classify's ``map_report``. The models of both
+    steps before stay in the folder :func:`models_folder`."""
     started = time.monotonic()
     first, then, last = _steps(config)
     sources = [source.path for source in (config.spectral, config.second) if source]
@@ -91,7 +93,8 @@ def landcover(config: LandcoverConfig, progress: Progress) -> Result:
     return {
         **{name: trained[name] for name in ("overall_accuracy", "average_accuracy", "kappa")},
         **{name: mapped[name] for name in ("output", "confidence", "pixels", "classes", "device")},
-        "report": config.report, "pretrained": then.pretrained, "classifier": then.output,
+        "report": config.report, "map_report": config.map_report,
+        "pretrained": then.pretrained, "classifier": then.output,
         "seconds": round(time.monotonic() - started, 1), "peak_memory_mb": peak_memory_mb(),
     }  # fmt: skip
 
@@ -113,7 +116,7 @@ def _steps(config: LandcoverConfig) -> tuple[PretrainConfig, TrainConfig, Classi
     return (
         _pick(PretrainConfig, config, output=pretrained),
         _pick(TrainConfig, config, **rasters, pretrained=pretrained, output=classifier, report=report),
-        _pick(ClassifyConfig, config, **rasters, classifier=classifier, report=None),
+        _pick(ClassifyConfig, config, **rasters, classifier=classifier, report=config.map_report),
     )
 
 
@@ -129,8 +132,8 @@ def _check(
     """What is drawn, as bytes. Refuses before any long work what the last steps would refuse."""
     for path in filter(None, (config.output, config.confidence)):
         check_output(path, inputs=inputs)
-    if config.report is not None:
-        check_writable(config.report, inputs=inputs)
+    for path in filter(None, (config.report, config.map_report)):
+        check_writable(path, inputs=inputs)
     quietly = progress.silent()
     with open_stack(config.spectral, config.second, quietly, second_kind=config.second_kind) as stack:
         labels = take_labels(training, rasterize_labels(config.labels, stack.grid), quietly)

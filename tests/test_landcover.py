@@ -50,6 +50,7 @@ def config_of(chain: Chain) -> LandcoverConfig:
         chain.pretrain.spectral, chain.train.labels, scene.path(f"{name}.tif"), second=chain.pretrain.second,
         second_kind="sar_db", device="cpu", samples_per_class=10, steps=1, epochs=1, memory_mb=1024,
         confidence=scene.path(f"{name}_confidence.tif"), report=scene.path(f"{name}.html"),
+        map_report=scene.path(f"{name}_map.html"),
     )  # fmt: skip
 
 
@@ -78,6 +79,8 @@ def test_the_map_of_the_three_steps(chain, mapped):
     assert all(result[name] == chain.results["train"][name] for name in _FIGURES)
     assert steps_done(events) == STEPS
     assert "Land-cover classifier" in Path(config.report).read_text("utf-8")
+    page = Path(config.map_report).read_text("utf-8")
+    assert all(name in page for name in ("data:image/png", *(entry["name"] for entry in result["classes"])))
     assert {result["pretrained"], result["classifier"]} <= {str(p) for p in models_folder(config.output).iterdir()}
 
 
@@ -90,7 +93,7 @@ def test_after_a_cancel_it_goes_on(chain, mapped):
     config = replace(config_of(chain), checkpoint_s=0.0)
     with pytest.raises(Canceled):
         run(landcover, config, Events(round(0.8 * mapped[2].asked)))
-    assert not any(Path(path).exists() for path in (config.output, config.confidence, config.report))
+    assert not any(Path(path).exists() for path in (config.output, config.confidence, config.report, config.map_report))
     again = Events()
     run(landcover, config, again)
     assert "pretrain" not in steps_done(again) and same_map(chain, config)
@@ -181,6 +184,7 @@ def test_what_a_later_step_would_refuse_is_refused_at_once(chain, steps):
         "Too few labelled pixels": {"minimum_pixels": 1000},
         "no field": {"labels": replace(config.labels, field="kind")},
         "does not exist": {"report": scene.path("nowhere/report.html")},
+        "cannot be written|does not exist": {"map_report": scene.path("nowhere/map.html")},
         "ends in .tif": {"output": scene.path("map.png")},
         "is one of the inputs": {"output": scene.path("spectral.tif")},
     }
@@ -193,7 +197,7 @@ def test_what_a_later_step_would_refuse_is_refused_at_once(chain, steps):
 
 def test_a_config_is_refused_by_the_step_that_it_is_for(chain):
     config = config_of(chain)
-    for change in ({"preset": "slow"}, {"validation": "hope"}, {"min_data": 2.0}, {"report": config.output}):
+    for change in ({"preset": "slow"}, {"validation": "hope"}, {"min_data": 2.0}, {"map_report": config.report}):
         with pytest.raises(InputError):
             replace(config, **change)
 

@@ -25,6 +25,7 @@ from .parameters import (
     memory,
     min_data,
     minimum_pixels,
+    page,
     preset,
     report,
     resume,
@@ -42,7 +43,7 @@ from .parameters import (
 class LandCoverAlgorithm(mapping.MappingAlgorithm):
     verb = "landcover"
     rasters = ("OUTPUT", "CONFIDENCE")
-    files = {"REPORT": "report"}
+    files = {"REPORT": "report", "MAP_REPORT": "map_report"}
 
     def displayName(self) -> str:
         return tr("Land cover in one go")
@@ -93,6 +94,7 @@ class LandCoverAlgorithm(mapping.MappingAlgorithm):
                 "CONFIDENCE", tr("Confidence"), optional=True, createByDefault=False
             ),
             report(),
+            page("MAP_REPORT", tr("Report of the map")),
         ):
             self.addParameter(parameter)
         self.addOutput(QgsProcessingOutputFile("PRETRAINED_MODEL", tr("Pretrained model")))

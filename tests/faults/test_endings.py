@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 from same_result import same_model, same_rasters
@@ -46,10 +46,13 @@ class Engine:
 
     def wait_for(self, fraction: float) -> None:
         """Until it has come so far."""
+        self.wait_until(lambda event: event["event"] == "progress" and event["fraction"] >= fraction)
+
+    def wait_until(self, reached: Callable[[dict[str, Any]], bool]) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             event = json.loads(line)
-            if event["event"] == "progress" and event["fraction"] >= fraction:
+            if reached(event):
                 return
             assert event["event"] != "error", event
         raise AssertionError("it ended before")

@@ -25,8 +25,8 @@ DECLARED = {
     "landcover": (
         "SPECTRAL SECOND SECOND_KIND LABELS CLASS_FIELD PRESET DEVICE SPECTRAL_BANDS* SECOND_BANDS* PRETRAINED* "
         "VALIDATION* SAMPLES_PER_CLASS* SEED* LOOKS* STEPS* EPOCHS* MINIMUM_PIXELS* UNLABELLED* MIN_DATA* MEMORY* "
-        "RESUME* OUTPUT CONFIDENCE REPORT",
-        "OUTPUT CONFIDENCE REPORT PRETRAINED_MODEL CLASSIFIER OVERALL_ACCURACY AVERAGE_ACCURACY KAPPA",
+        "RESUME* OUTPUT CONFIDENCE REPORT MAP_REPORT",
+        "OUTPUT CONFIDENCE REPORT MAP_REPORT PRETRAINED_MODEL CLASSIFIER OVERALL_ACCURACY AVERAGE_ACCURACY KAPPA",
     ),
     "assess": (
         "MAP REFERENCE CLASS_FIELD PAIRS* SEED* REPORT CSV JSON",
@@ -144,6 +144,8 @@ def test_what_cannot_be_mapped_in_one_go_is_refused(check, scene):
     assert ".png" in check("landcover", **{**given, "OUTPUT": scene.path("map.png")})
     assert "is an input or another output" in check("landcover", **{**given, "OUTPUT": scene.spectral})
     assert "is an input or another output" in check("landcover", **given, CONFIDENCE=scene.path("map.tif"))
+    same = dict(REPORT=scene.path("r.html"), MAP_REPORT=scene.path("r.html"))
+    assert "is an input or another output" in check("landcover", **given, **same)
 
 
 def test_what_cannot_be_assessed_is_refused(check, scene):
