@@ -19,6 +19,7 @@ from .duration import duration
 from .errors import BdgfError, Canceled
 from .network.dropout import seed_dropout
 from .network.group import GroupConfig, GroupNetwork
+from .network.trees import Trees
 from .out_of_memory import Parts
 from .progress import Progress
 from .samples.patches import PatchSamples
@@ -32,7 +33,6 @@ Fitted = tuple[GroupNetwork, list[dict[str, float]]]
 _CURVE_POINTS = 100
 _PREDICTED_AT_ONCE = 256
 _TRIAL_STEPS = 3
-_STATISTICS_BATCH = 128
 _BUILDING = threading.Lock()  # weights are drawn from torch's one global generator
 
 
@@ -56,8 +56,7 @@ class FitConfig:
     standard deviation of a random gain and offset of every channel of a sample; ``feature_dropout`` the probability
     that a sample's diffusion features are hidden: guidance, not the sole thing to lean on; ``symmetries`` in which
     patches are shown: 8 with turns and flips, 4 with turns, 1 as they are; ``edges`` the probability that a labelled
-    sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`). Before all that the statistics branch
-    learns alone for ``statistics_steps``: it wants more of them than the others, and they cost it little."""
+    sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`)."""
 
     steps: int
     batch: int
@@ -69,7 +68,6 @@ class FitConfig:
     feature_dropout: float
     symmetries: int = 8
     edges: float = 0.0
-    statistics_steps: int = 0
     consistency: Optional[Consistency] = None
 
 
@@ -115,8 +113,6 @@ def fit_network(
             )
         )
         progress.skip_to(done / how.steps)
-    elif config.statistics and how.statistics_steps:
-        _fit_statistics(network, samples, index, how, generator=generator, device=device, progress=progress)
     for step in range(done, how.steps):
         for group in optimizer.param_groups:
             group["lr"] = how.learning_rate * _rate(how.schedule, step / how.steps)
@@ -149,7 +145,10 @@ def fit_network(
             told = {"done": step + 1, "curve": curve, "window": window}
             state.save(told, training_tensors(network, optimizer, generator))
         progress.update((step + 1) / how.steps)
-    return network.eval(), curve
+    network.eval()
+    if config.trees:
+        network.trees = _grown(network, samples, index, seed=seed, progress=progress).to(device.torch)
+    return network, curve
 
 
 def fit_networks(
@@ -237,32 +236,20 @@ def embed(
 
 def _trial(how: FitConfig) -> FitConfig:
     consistency = how.consistency and replace(how.consistency, start=0.0)
-    return replace(how, steps=_TRIAL_STEPS, statistics_steps=0, consistency=consistency)
+    return replace(how, steps=_TRIAL_STEPS, consistency=consistency)
 
 
-def _fit_statistics(
-    network: GroupNetwork,
-    samples: PatchSamples,
-    index: Indices,
-    how: FitConfig,
-    *,
-    generator: torch.Generator,
-    device: Device,
-    progress: Progress,
-) -> None:
-    """The steps in which the statistics branch and its head learn alone."""
-    parameters = [*network.statistics.parameters(), *network.heads["statistics"].parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=how.learning_rate, weight_decay=how.weight_decay)
-    plain = replace(samples, diffusion=None)
-    for step in range(how.statistics_steps):
+def _grown(network: GroupNetwork, samples: PatchSamples, index: Indices, *, seed: int, progress: Progress) -> Trees:
+    """Trees on the samples of ``index`` as they are."""
+    features = []
+    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
         progress.check_canceled()
-        for group in optimizer.param_groups:
-            group["lr"] = how.learning_rate * _rate(how.schedule, step / how.statistics_steps)
-        images = _draw(plain, index, min(_STATISTICS_BATCH, len(index)), how, generator=generator, device=device)
-        loss = network.statistics_loss(images.spectral, images.second, images.classes)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        features.append(network.tree_features(*samples.batch(part, torch.device("cpu")).inputs))
+    classes = samples.classes.numpy()[index]
+    return Trees.grown(
+        torch.cat(features).numpy(), classes, trees=network.config.trees, known=network.config.classes, seed=seed,
+        on_part=progress.check_canceled,
+    )  # fmt: skip
 
 
 def _draw(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from typing import Optional
 
-REQUIRED = ("torch", "numpy", "osgeo", "safetensors", "einops")
+REQUIRED = ("torch", "numpy", "osgeo", "safetensors", "einops", "sklearn")
 OPTIONAL = ("mamba_ssm", "triton", "pip")
 LEAST_TORCH = (2, 4)
 
-_DISTRIBUTIONS = {"osgeo": "GDAL", "mamba_ssm": "mamba-ssm"}
+_DISTRIBUTIONS = {"osgeo": "GDAL", "mamba_ssm": "mamba-ssm", "sklearn": "scikit-learn"}
 
 
 @dataclass(frozen=True)

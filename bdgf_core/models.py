@@ -21,6 +21,8 @@ from .errors import BdgfError, ModelFileError, check_seed
 from .inputs import FeatureScale, InputReader, band_stack
 from .legend import Legend
 from .network.group import GroupConfig, GroupNetwork
+from .network.statistics import statistics_count
+from .network.trees import Trees
 from .ood import OutOfDistribution
 from .raster.stack import RasterStack
 from .samples.sensor import Sensor
@@ -90,7 +92,7 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
         found = model.document.get("accuracy")
         if found is not None and len(Accuracy.from_json(found).confusion) != len(legend):
             raise ValueError("its accuracy is that of other classes")
-        network = _filled(lambda: GroupNetwork(config), _under("network.", model.tensors))
+        network = _group_network(config, _under("network.", model.tensors))
         scale = _scale(_under("scale.", model.tensors), feature_channels(pretrained.process.stack.depth), config)
         calibration = model.document.get("calibration")
         temperature = check_temperature(calibration["temperature"]) if calibration is not None else 1.0
@@ -128,6 +130,19 @@ def _pretrained(document: dict[str, Any], tensors: Tensors) -> Pretrained:
     check_seed(seed)
     denoiser = _filled(DenoisingUNet, tensors)
     return Pretrained(document, sensors, denoiser, ForwardProcess.of(stack, float(looks)), seed)
+
+
+def _group_network(config: GroupConfig, tensors: Tensors) -> GroupNetwork:
+    grown = _under("trees.", tensors)
+    network = _filled(
+        lambda: GroupNetwork(config), {name: found for name, found in tensors.items() if not name.startswith("trees.")}
+    )
+    if config.trees:
+        features = statistics_count(config.spectral + config.second, config.diffusion if config.guide_trees else 0)
+        network.trees = Trees.of(grown, features=features, classes=config.classes, trees=config.trees)
+    elif grown:
+        raise ValueError("it has trees that its network does not want")
+    return network.eval()
 
 
 def _scale(tensors: Tensors, channels: int, config: GroupConfig) -> FeatureScale:

@@ -14,7 +14,7 @@ from .report_page import Html, Section
 from .translation import tr
 
 _SIDE, _EDGE = 300, 14
-_TITLES = {"cnn": "CNN", "transformer": "Transformer", "mamba": "Mamba", "statistics": tr("Statistics")}
+_TITLES = {"cnn": "CNN", "transformer": "Transformer", "mamba": "Mamba"}
 
 
 def features_section(document: Mapping[str, Any], legend: Legend) -> Section:

@@ -36,6 +36,7 @@ from .validation import VALIDATIONS, accuracy_document, calibration_document, co
 
 _MOST_SAMPLES = 20_000
 _UNLABELLED = 8192
+_TREES = 200
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class TrainPreset:
 CONSISTENCY = Consistency(batch=48, start=0.3, confidence=0.7, hide_bands=0.7, hide_second=0.2)
 _QUICK = FitConfig(
     steps=320, batch=64, learning_rate=2e-3, schedule="cosine", balance=0.5, weight_decay=0.02, jitter=0.05,
-    feature_dropout=0.5, edges=0.5, statistics_steps=1000,
+    feature_dropout=0.5, edges=0.5,
 )  # fmt: skip
 _PAPER = FitConfig(
     steps=0, batch=64, learning_rate=4e-4, schedule="steps", balance=0.0, weight_decay=0.0, jitter=0.0,
@@ -290,10 +291,10 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         guide_cnn=preset.guide_cnn,
         padded_cnn=preset.as_printed,
         guidance_kernel=3 if preset.as_printed else 1,
-        statistics=not preset.as_printed,
         attention_cells=PATCH if preset.as_printed else 3,
         label_smoothing=preset.label_smoothing,
         dropout=preset.dropout,
         average_branches=not preset.as_printed,
         feed_forward=not preset.as_printed,
+        trees=0 if preset.as_printed else _TREES,
     )

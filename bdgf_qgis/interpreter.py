@@ -16,7 +16,7 @@ from . import packages, settings
 from .child import NO_WINDOW
 from .translation import tr
 
-REQUIRED = ("torch", "numpy", "osgeo", "safetensors", "einops")
+REQUIRED = ("torch", "numpy", "osgeo", "safetensors", "einops", "sklearn")
 
 _PROBE = (
     "import importlib.util as u, json, os, sys;"

@@ -88,7 +88,7 @@ def table9() -> list[tuple[str, str, Cost]]:
         ("LCZ HK", 16, 10, 4, 13),
     ):
         config = GroupConfig(
-            spectral=spectral, second=second, diffusion=16 * depth, classes=classes, statistics=False,
+            spectral=spectral, second=second, diffusion=16 * depth, classes=classes,
             padded_cnn=True, guidance_kernel=3, attention_cells=9, feed_forward=False,
         )  # fmt: skip
         rows += [(name, "P", denoiser_cost(depth, 32, 8)), (name, "T", group_cost(config, 64))]

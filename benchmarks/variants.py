@@ -50,8 +50,8 @@ def _variant(about: str, group: str, build: str = "group", needs: str = "", **ch
     return Variant(about, {group: changes} if changes else {}, build, needs=needs)
 
 
-# Table 2. What goes beyond the paper stays as the preset has it, but for the fourth branch, which the paper lacks.
-_PARTS = {"statistics": False, "guide_cnn": True}
+# Table 2. What goes beyond the paper stays as the preset has it, but for the trees, which the paper lacks.
+_PARTS = {"trees": 0, "guide_cnn": True}
 _ROWS: dict[int, tuple[str, dict[str, Any]]] = {
     1: ("CNN, guided", {"transformer": False, "mamba": False}),
     2: ("transformer, guided", {"cnn": False, "mamba": False}),
@@ -77,7 +77,7 @@ _TABLE2 = {
 }
 
 # A network of others has neither our branches nor samples without the features that it may live on.
-_NO_BRANCHES = {"network": {"statistics": False}, "fit": {"feature_dropout": 0.0}}
+_NO_BRANCHES = {"network": {"trees": 0}, "fit": {"feature_dropout": 0.0}}
 _PLAIN = {"masking": False, "noise": "gaussian"}
 _TRANSFER = {
     f"{diffusion}-{classifier}": Variant(
@@ -116,15 +116,23 @@ _ONE_FACTOR = {
     "unguided-transformer": _variant("no guidance of the transformer", "network", guide_transformer=False),
     "unguided-mamba": _variant("no guidance of Mamba", "network", guide_mamba=False),
     "no-diffusion": _variant(
-        "no diffusion features at all", "network", guide_cnn=False, guide_transformer=False, guide_mamba=False
+        "no diffusion features at all",
+        "network",
+        guide_cnn=False,
+        guide_transformer=False,
+        guide_mamba=False,
+        guide_trees=False,
     ),
     "no-mamba": _variant("no Mamba branch", "network", mamba=False),
     "no-transformer": _variant("no transformer branch", "network", transformer=False),
     "no-cnn": _variant("no CNN branch", "network", cnn=False),
-    "no-statistics": _variant("no branch of patch statistics", "network", statistics=False),
-    "only-statistics": _variant(
-        "the branch of patch statistics alone", "network", cnn=False, transformer=False, mamba=False, statistics=True
-    ),
+    "no-trees": _variant("no trees on patch statistics", "network", trees=0),
+    "trees-200": _variant("200 trees on patch statistics join the branches", "network", trees=200),
+    "unguided-trees": _variant("trees that see no diffusion features", "network", guide_trees=False),
+    **{
+        f"trees-share-{share}": _variant(f"{share:.0%} of the answer is the trees'", "network", trees_share=share)
+        for share in (0.3, 0.7, 1.0)
+    },
     "padded-cnn": _variant("a CNN that pads its patches", "network", padded_cnn=True),
     "attention-9": _variant("group attention over all 81 pixels", "network", attention_cells=9),
     "attention-3": _variant("group attention over 3×3 cells", "network", attention_cells=3),

@@ -55,7 +55,8 @@ def test_without_any_package(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     document = json.loads(told.read_text("utf-8"))
     (problem,) = document["problems"]
-    assert not document["ok"] and "lacks torch, numpy, osgeo, safetensors, einops: run Install the engine" in problem
+    assert not document["ok"]
+    assert "lacks torch, numpy, osgeo, safetensors, einops, sklearn: run Install the engine" in problem
     assert document["python"]["version"] and document["machine"]["architecture"]
 
 

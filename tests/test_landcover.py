@@ -36,7 +36,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory):
         patch.setitem(
             bdgf_core.train.PRESETS,
             "quick",
-            replace(then, fit=replace(then.fit, statistics_steps=2, batch=8), folds=2),
+            replace(then, fit=replace(then.fit, batch=8), folds=2),
         )
         chain = chain_of(TinyScene(tmp_path_factory.mktemp("land cover")), "hand")
         chain.pretrain, chain.train = replace(chain.pretrain, steps=1), replace(chain.train, samples_per_class=10)

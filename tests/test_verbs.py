@@ -214,7 +214,7 @@ def test_the_page_tells_what_the_map_holds(chain):
 
 def test_branches_are_shown_on_a_plane_with_samples_kept_apart(chain):
     features = load_model(chain.train.output).document["features"]
-    assert features["held_out"] and set(features["branches"]) == {"cnn", "transformer", "mamba", "statistics"}
+    assert features["held_out"] and set(features["branches"]) == {"cnn", "transformer", "mamba"}
     for places in features["branches"].values():
         assert np.shape(places) == (len(features["classes"]), 2) and np.abs(places).max() <= 1
 
@@ -322,7 +322,7 @@ def test_the_paper_preset_trains(chain):
     )
     network = load_model(output).document["method"]["network"]
     assert network["padded_cnn"] and network["guidance_kernel"] == 3 and network["attention_cells"] == 9
-    assert not network["statistics"] and not network["average_branches"]
+    assert not network["trees"] and not network["average_branches"]
 
 
 def test_unlabelled_pixels_teach_on_request(chain):

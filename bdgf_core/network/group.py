@@ -18,9 +18,10 @@ from .cnn import GuidedCNN
 from .dropout import Dropout
 from .mutual import MutualLearning
 from .sequence import GuidedMamba
-from .statistics import PatchStatistics
+from .statistics import window_statistics
 from .threads import side_by_side
 from .transformer import GuidedTransformer
+from .trees import Trees
 
 EMBEDDING = 64
 PATCH = 9
@@ -31,7 +32,8 @@ _MOST_CHANNELS = 1_000_000
 class GroupConfig:
     """Widths of the inputs, and a switch for every part of the network (Table 2 of the paper).
 
-    ``statistics`` is a fourth branch, unguided and outside of mutual learning, see :class:`PatchStatistics`."""
+    So many ``trees`` join the branches once they have learned, see :class:`Trees`; ``trees_share`` of the answer is
+    theirs, the rest that of the network proper."""
 
     spectral: int
     second: int
@@ -40,7 +42,6 @@ class GroupConfig:
     cnn: bool = True
     transformer: bool = True
     mamba: bool = True
-    statistics: bool = True
     guide_cnn: bool = True
     guide_transformer: bool = True
     guide_mamba: bool = True
@@ -55,19 +56,24 @@ class GroupConfig:
     label_smoothing: float = 0.0
     dropout: float = 0.0
     patch: int = PATCH
+    trees: int = 0
+    trees_share: float = 0.5
+    guide_trees: bool = True
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if type(value).__name__ != field.type and not (field.type == "float" and type(value) is int):
                 raise ValueError(f"{field.name} is {value!r}, no {field.type}")
-        for name, least in (("spectral", 1), ("second", 0), ("diffusion", 1), ("classes", 1)):
+        for name, least in (("spectral", 1), ("second", 0), ("diffusion", 1), ("classes", 1), ("trees", 0)):
             if not least <= getattr(self, name) <= _MOST_CHANNELS:
                 raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
         if self.patch % 2 == 0 or not 7 <= self.patch <= 15:
             raise ValueError(f"a patch of {self.patch} pixels a side is not odd and from 7 to 15")
         if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, self.patch):
             raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
+        if not 0 <= self.trees_share <= 1:
+            raise ValueError(f"a share of the trees of {self.trees_share}")
         if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):
             raise ValueError(f"label smoothing {self.label_smoothing} or dropout {self.dropout} is no share")
         if not self.branches:
@@ -75,21 +81,25 @@ class GroupConfig:
 
     @property
     def branches(self) -> list[str]:
-        return [name for name in ("cnn", "transformer", "mamba", "statistics") if getattr(self, name)]
+        return [name for name in ("cnn", "transformer", "mamba") if getattr(self, name)]
 
 
 @dataclass(frozen=True)
 class GroupOutput:
-    """``logits`` (B, K) of the joint head; logits (B, K) and embeddings (B, E) by branch."""
+    """``logits`` (B, K) of the joint head; logits (B, K) and embeddings (B, E) by branch; the trees' ``votes`` (B, K),
+    which sum to 1, where there are any."""
 
     logits: Tensor
     branch_logits: dict[str, Tensor]
     embeddings: dict[str, Tensor]
+    votes: Optional[Tensor] = None
 
     def __getitem__(self, part: slice) -> GroupOutput:
         """The output of a part of the batch."""
         branch_logits = {name: logits[part] for name, logits in self.branch_logits.items()}
-        return GroupOutput(self.logits[part], branch_logits, {name: e[part] for name, e in self.embeddings.items()})
+        embeddings = {name: e[part] for name, e in self.embeddings.items()}
+        votes = None if self.votes is None else self.votes[part]
+        return GroupOutput(self.logits[part], branch_logits, embeddings, votes)
 
 
 class GroupNetwork(nn.Module):
@@ -122,16 +132,12 @@ class GroupNetwork(nn.Module):
                 c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
                 embedding=EMBEDDING, patch=c.patch, cells=c.attention_cells,
             )  # fmt: skip
-        if c.statistics:
-            self.statistics = PatchStatistics(
-                c.spectral + c.second, embedding=EMBEDDING, patch=c.patch, dropout=c.dropout
-            )
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)
         self.dropout = Dropout(c.dropout)
-        peers = [name for name in c.branches if name != "statistics"]
-        if c.mutual_learning and len(peers) > 1:
-            self.mutual = MutualLearning(peers, literal=c.literal_mutual_learning)
+        if c.mutual_learning and len(c.branches) > 1:
+            self.mutual = MutualLearning(c.branches, literal=c.literal_mutual_learning)
+        self.trees: Optional[Trees] = None  # to be grown when the rest has learned
 
     def forward(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> GroupOutput:
         """One output per patch: ``spectral`` (B, S, P, P), ``second`` (B, R, P, P), ``diffusion`` (B, C, P, P)."""
@@ -145,9 +151,10 @@ class GroupNetwork(nn.Module):
             embeddings["transformer"] = self.transformer(spectral, second, diffusion)
         if c.mamba:
             embeddings["mamba"] = self.mamba(spectral, second, self._reduce(diffusion), local)
-        if c.statistics:
-            embeddings["statistics"] = self.statistics(spectral, second)
-        return self._classify(embeddings)
+        votes = None
+        if self.trees is not None:
+            votes = self.trees(self.tree_features(spectral, second, diffusion))
+        return self._classify(embeddings, votes)
 
     def classify_image(
         self,
@@ -170,8 +177,8 @@ class GroupNetwork(nn.Module):
         rows, cols = spectral.shape[1] - c.patch + 1, spectral.shape[2] - c.patch + 1
         images = [None if x is None else x[None] for x in (spectral, second, diffusion)]
         local = global_ = statistics = None
-        if c.statistics:
-            statistics = self.statistics(images[0], images[1])  # (rows·cols, E)
+        if self.trees is not None:
+            statistics = self.tree_features(spectral[None], images[1], images[2])  # (rows·cols, F)
         if c.cnn and not c.padded_cnn:
             local = self.cnn(*images)[0]  # (E, rows + 2, cols + 2)
         if c.transformer:
@@ -195,12 +202,13 @@ class GroupNetwork(nn.Module):
                 embeddings["cnn"] = maps.mean((2, 3))
             if global_ is not None:
                 embeddings["transformer"] = global_[index]
-            if statistics is not None:
-                embeddings["statistics"] = statistics[index]
             if c.mamba:
                 guide = None if reduced is None else gather_patches(reduced[0], row, col, c.patch)
                 embeddings["mamba"] = self.mamba(spec, sec, guide, maps)
-            output = self._classify(embeddings)
+            votes = None
+            if self.trees is not None and statistics is not None:
+                votes = self.trees(statistics[index])
+            output = self._classify(embeddings, votes)
             found = self.probabilities(output)
             return torch.cat((found, self.disagreement(output)[:, None]), 1) if disagreement else found
 
@@ -213,14 +221,15 @@ class GroupNetwork(nn.Module):
 
     def probabilities(self, output: GroupOutput) -> Tensor:
         """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
-        branch heads; several opinions err less than one. The statistics count as much as all others together: on few
-        polygons they err least, the others each in its own way."""
-        if not self.config.average_branches or not self.can_disagree:
-            return torch.softmax(output.logits.float(), 1)
-        found = {name: torch.softmax(z.float(), 1) for name, z in output.branch_logits.items()}
-        statistics = found.pop("statistics", None)
-        others = torch.stack([torch.softmax(output.logits.float(), 1), *found.values()]).mean(0)
-        return others if statistics is None else (others + statistics) / 2
+        branch heads; several opinions err less than one. The trees count for ``trees_share``: on few polygons they err
+        least, the others each in its own way."""
+        logits = self._trained_logits(output) if self.config.average_branches else [output.logits]
+        learned = torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0)
+        return learned if output.votes is None else learned.lerp(output.votes, self.config.trees_share)
+
+    def tree_features(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> Tensor:
+        """What the trees see of every full patch: (B, channels, rows, cols) → (B · patches, F)."""
+        return window_statistics(spectral, second, diffusion if self.config.guide_trees else None, self.config.patch)
 
     def disagreement(self, output: GroupOutput) -> Tensor:
         """How far the branches' opinions lie apart (B,), from 0, all alike, to 1, each sure of another class: the
@@ -258,11 +267,6 @@ class GroupNetwork(nn.Module):
             parts.update({f"T {pair}": t for pair, t in temperatures.items()})
         return total, parts
 
-    def statistics_loss(self, spectral: Tensor, second: Optional[Tensor], target: Tensor) -> Tensor:
-        """Cross-entropy of the statistics branch by itself."""
-        logits = self.heads["statistics"](self.statistics(spectral, second).float())
-        return F.cross_entropy(logits, target, label_smoothing=self.config.label_smoothing)
-
     def consistency_loss(self, output: GroupOutput, guess: Tensor, sure: Tensor) -> Tensor:
         """Cross-entropy of every trained head with ``guess`` (B,) over the patches that are ``sure`` (B,), bool; the
         others count as 0 in the mean (FixMatch, Sohn et al. 2020)."""
@@ -279,11 +283,11 @@ class GroupNetwork(nn.Module):
         reduced: Tensor = self.mamba.reduce(diffusion)
         return reduced
 
-    def _classify(self, embeddings: dict[str, Tensor]) -> GroupOutput:
+    def _classify(self, embeddings: dict[str, Tensor], votes: Optional[Tensor]) -> GroupOutput:
         embeddings = {name: e.float() for name, e in embeddings.items()}
         branch_logits = {name: head(embeddings[name]) for name, head in self.heads.items()}
         joint = torch.cat([embeddings[name] for name in self.config.branches], 1)
-        return GroupOutput(self.head(self.dropout(joint)), branch_logits, embeddings)
+        return GroupOutput(self.head(self.dropout(joint)), branch_logits, embeddings, votes)
 
 
 def _entropy(probabilities: Tensor) -> Tensor:

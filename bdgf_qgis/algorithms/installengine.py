@@ -33,13 +33,13 @@ class InstallEngineAlgorithm(base.BdgfAlgorithm):
 
     def shortHelpString(self) -> str:
         return tr(
-            "<p>Downloads what the engine needs (torch, einops, safetensors) into your QGIS profile, once. QGIS's own "
-            "Python, its numpy and GDAL stay as they are; nothing needs an administrator.</p>"
+            "<p>Downloads what the engine needs (torch, einops, safetensors, scikit-learn) into your QGIS profile, "
+            "once. QGIS's own Python, its numpy and GDAL stay as they are; nothing needs an administrator.</p>"
             "<p><b>Build</b>: <i>auto</i> takes the one for NVIDIA GPUs where a GPU and a driver that is new enough "
-            "are found (a download of some 3 GB, 9 GB of disk), else the one for the processor (200 MB, 1.6 GB of "
+            "are found (a download of some 3 GB, 9 GB of disk), else the one for the processor (260 MB, 1.9 GB of "
             "disk).</p><p><b>Wheel folder</b>: without a network, a folder with the wheels, filled on another "
             "computer with <code>python -m pip download --only-binary=:all: --dest FOLDER torch==2.13.0 einops "
-            "safetensors</code> by a Python of the same version and system.</p>"
+            "safetensors scikit-learn</code> by a Python of the same version and system.</p>"
             "<p>QGIS's proxy settings are used. The packages are tested before they are taken into use, and the former "
             "ones are removed afterwards. Canceling leaves everything as it was.</p>"
             "<p>To use another Python instead, name it in <i>Settings ▸ Options ▸ Processing ▸ Providers ▸ "

@@ -16,6 +16,13 @@ WANTED = (AUTO, CPU, CUDA)
 LOCKED = (
     "einops==0.8.1",
     "safetensors==0.6.2",
+    'scikit-learn==1.7.2; python_version >= "3.10"',
+    'scikit-learn==1.6.1; python_version < "3.10"',
+    'scipy==1.16.3; python_version >= "3.14"',
+    'scipy==1.15.3; python_version >= "3.10" and python_version < "3.14"',
+    'scipy==1.13.1; python_version < "3.10"',
+    "joblib==1.5.2",
+    "threadpoolctl==3.6.0",
     "filelock==3.19.1",
     "fsspec==2025.9.0",
     "Jinja2==3.1.6",
@@ -30,7 +37,7 @@ LOCKED = (
 _OLDEST, _NEWEST = (3, 9), (3, 14)  # Pythons
 _LEAST_GLIBC = (2, 28)
 _INDEX = "https://download.pytorch.org/whl/"
-_CPU_MB, _CUDA_MB = 1600, 9000  # free disk space: wheels and what they unpack to, with some air
+_CPU_MB, _CUDA_MB = 1900, 9300  # free disk space: wheels and what they unpack to, with some air
 
 
 @dataclass(frozen=True)

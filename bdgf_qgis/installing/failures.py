@@ -66,8 +66,8 @@ def _conflict() -> str:
 def _managed() -> str:
     return tr(
         "This Python is managed by the system and refuses to be installed into, although the packages go to the "
-        "profile: update pip, or install python3-torch, python3-einops and python3-safetensors as packages of the "
-        "system."
+        "profile: update pip, or install python3-torch, python3-einops, python3-safetensors and python3-sklearn as "
+        "packages of the system."
     )
 
 

@@ -18,7 +18,7 @@ from bdgf_qgis.translation import tr
 
 from .builds import LOCKED, Build
 
-WANTED = ("einops", "safetensors")  # besides torch; what these need comes with them
+WANTED = ("einops", "safetensors", "scikit-learn")  # besides torch; what these need comes with them
 
 # Python says where it has pip, and the wheel of pip that it brings for new environments.
 _WHERE = (

@@ -37,5 +37,5 @@ def momentary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrain, "_RECALIBRATION_BATCHES", 1)
     monkeypatch.setitem(pretrain.PRESETS, "quick", replace(pretrain.PRESETS["quick"], steps=2, side=8, batch=2))
     preset = train.PRESETS["quick"]
-    fit = replace(preset.fit, steps=3, batch=12, statistics_steps=3)
+    fit = replace(preset.fit, steps=3, batch=12)
     monkeypatch.setitem(train.PRESETS, "quick", replace(preset, fit=fit))

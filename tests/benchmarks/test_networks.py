@@ -17,7 +17,7 @@ from benchmarks.configurations import SUITES, find_configuration, suite
 from benchmarks.networks import builder, ssmae
 from benchmarks.variants import variants_of
 
-CONFIG = GroupConfig(spectral=5, second=2, diffusion=16, classes=3, statistics=False)
+CONFIG = GroupConfig(spectral=5, second=2, diffusion=16, classes=3)
 NAMES = ("group", "pixel-tokens", "shared-tokenizers", "spectraldiff", "ss-mae", "msfmamba", "fusion-hct")
 
 

@@ -184,7 +184,6 @@ def test_features_are_drawn(scene_file: Path, cache: Path, tmp_path: Path, capfd
         "branch cnn",
         "branch transformer",
         "branch mamba",
-        "branch statistics",
         "diffusion features",
         "without masking",
     ]

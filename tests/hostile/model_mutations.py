@@ -299,7 +299,7 @@ _CHANGES: dict[str, Change] = {
     "a kernel of a million": lambda p, c: c["method"]["network"].update(guidance_kernel=10**6 + 1),
     "no cells": lambda p, c: c["method"]["network"].update(attention_cells=0),
     "no branch": lambda p,
-    c: c["method"]["network"].update(cnn=False, transformer=False, mamba=False, statistics=False),
+    c: c["method"]["network"].update(cnn=False, transformer=False, mamba=False),
     "an unknown switch": lambda p, c: c["method"]["network"].update(exec="import os"),
     "a billion bands on the depth axis": lambda p, c: p["method"]["stack"].update(second=10**9),
     "negative bands": lambda p, c: p["sensors"]["spectral"].update(depth_bands=-6),

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, GroupOutput, gather_patches
+from bdgf_core.network.trees import Trees
 
-FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3, statistics=False)  # the paper's parts
+FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3)  # the paper's parts
 ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretraining
     1: dict(transformer=False, mamba=False),
     2: dict(cnn=False, mamba=False),
@@ -23,8 +24,9 @@ ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretra
     9: dict(guide_mamba=False),
     11: dict(mutual_learning=False),
     12: dict(),
-    "statistics": dict(statistics=True),
-    "statistics alone": dict(statistics=True, cnn=False, transformer=False, mamba=False),
+    "trees": dict(trees=5),
+    "unguided trees": dict(trees=5, guide_trees=False, trees_share=0.8),
+    "trees and a lone branch": dict(trees=5, transformer=False, mamba=False),
 }
 
 
@@ -45,7 +47,12 @@ def build(config: GroupConfig) -> GroupNetwork:
                 parameter.fill_(0.7)
         network.train()
         network(*draw(config, 8))
-    return network.eval()
+        network.eval()
+        if config.trees:
+            seen = network.tree_features(*draw(config, 30)).numpy()
+            classes = torch.randint(config.classes, (30,)).numpy()
+            network.trees = Trees.grown(seen, classes, trees=config.trees, known=config.classes, seed=0)
+    return network
 
 
 def batches(network: GroupNetwork, images: list, *, size: int = 7) -> torch.Tensor:
@@ -112,7 +119,7 @@ def test_an_image_is_classified_like_its_patches(padded, kernel, cells, second):
 @pytest.mark.parametrize("padded", [False, True])
 @torch.no_grad()
 def test_other_patch_sizes_will_do(padded, patch):
-    config = replace(FULL, patch=patch, padded_cnn=padded, statistics=True)
+    config = replace(FULL, patch=patch, padded_cnn=padded, trees=5)
     network, images = build(config), draw(config, 15, 14)
     assert (network.classify_image(*images, batch=9) - batches(network, images)).abs().max() <= 1e-5
 
@@ -167,30 +174,30 @@ def test_a_lone_branch_speaks_through_the_joint_head():
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
 def test_branches_disagree_from_not_at_all_to_wholly(classes):
-    network = GroupNetwork(replace(FULL, classes=classes, statistics=True))
+    network = GroupNetwork(replace(FULL, classes=classes))
     nothing = torch.zeros(2, 1)
 
     def disagreement(*sure_of):
-        """Of four branches, each sure of a class."""
+        """Of three branches, each sure of a class."""
         logits = {name: 100.0 * torch.eye(classes)[[k, k]] for name, k in zip(network.config.branches, sure_of)}
         return network.disagreement(GroupOutput(nothing, logits, {}))
 
-    assert disagreement(1, 1, 1, 1).abs().max() < 1e-6
-    apart = [k % classes for k in range(4)]
+    assert disagreement(1, 1, 1).abs().max() < 1e-6
+    apart = [k % classes for k in range(3)]
     whole = disagreement(*apart)
-    assert whole.allclose(torch.ones(2)) if classes != 3 else 0.9 < whole.min() < 1  # four cannot share three evenly
-    assert 0 < disagreement(0, 1, 1, 1).max() < whole.min()
+    assert whole.allclose(torch.ones(2)) if classes != 2 else 0.9 < whole.min() < 1  # three cannot share two evenly
+    assert 0 < disagreement(0, 1, 1).max() <= whole.min()
     torch.manual_seed(0)
     logits = {name: torch.randn(50, classes) for name in network.config.branches}
     p = torch.stack([z.softmax(1) for z in logits.values()])
     to_mean = (p * (p / p.mean(0)).log()).sum(2).mean(0)  # Kullback–Leibler, as Lin defines it
-    expected = to_mean / math.log(min(4, classes))
+    expected = to_mean / math.log(min(3, classes))
     assert network.disagreement(GroupOutput(nothing, logits, {})).allclose(expected, atol=1e-6)
 
 
 @torch.no_grad()
 def test_disagreement_comes_beside_the_same_probabilities():
-    config = replace(FULL, statistics=True)
+    config = replace(FULL, trees=5)
     network, images = build(config), draw(config, 13, 12)
     alone, both = (network.classify_image(*images, batch=7, disagreement=wanted) for wanted in (False, True))
     assert torch.equal(both[:3], alone) and both.shape == (4, 5, 4)

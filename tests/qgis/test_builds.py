@@ -114,19 +114,19 @@ COMMON = (
 @pytest.mark.parametrize(
     ("machine", "gpu", "rest"),
     [
-        (("Linux",), {}, f"--extra-index-url {INDEX}cpu torch==2.13.0+cpu einops safetensors"),
+        (("Linux",), {}, f"--extra-index-url {INDEX}cpu torch==2.13.0+cpu einops safetensors scikit-learn"),
         (
             ("Linux",),
             {"driver": "580.65.06", "capabilities": (8.6,)},
-            f"--extra-index-url {INDEX}cu130 torch==2.13.0+cu130 einops safetensors",
+            f"--extra-index-url {INDEX}cu130 torch==2.13.0+cu130 einops safetensors scikit-learn",
         ),
-        (WINDOWS, {}, "torch==2.13.0 einops safetensors"),
+        (WINDOWS, {}, "torch==2.13.0 einops safetensors scikit-learn"),
         (
             WINDOWS,
             {"driver": "551.86", "capabilities": (8.6,)},
-            f"--extra-index-url {INDEX}cu126 torch==2.13.0+cu126 einops safetensors",
+            f"--extra-index-url {INDEX}cu126 torch==2.13.0+cu126 einops safetensors scikit-learn",
         ),
-        (ARM_MAC, {}, "torch==2.13.0 einops safetensors"),
+        (ARM_MAC, {}, "torch==2.13.0 einops safetensors scikit-learn"),
     ],
 )
 def test_the_command_of_pip(builds, pip, machine, gpu, rest):

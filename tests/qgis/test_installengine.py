@@ -45,7 +45,7 @@ def installed(home: Path, *, works: bool = True) -> str:
 
     folder = packages.new_folder()
     Path(folder, "tinytorch.py").write_text(
-        WORKS.replace("import torch, einops, safetensors", "pass") if works else "x y"
+        WORKS.replace("import torch, einops, safetensors, sklearn", "pass") if works else "x y"
     )
     return packages.switch(folder, {"torch": "2.13.0+cpu", "installed": "2.13.0"})
 

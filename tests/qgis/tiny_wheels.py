@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-WORKS = 'VERSION = "2.13.0"\ndef multiply():\n    import torch, einops, safetensors\n'
+WORKS = 'VERSION = "2.13.0"\ndef multiply():\n    import torch, einops, safetensors, sklearn\n'
 FAILS = "raise OSError('[WinError 126] Error loading c10.dll')\n"
 
 
@@ -31,6 +31,6 @@ def write_wheels(folder: Path, *, tinytorch: str = WORKS, torch: str = "2.13.0",
     folder.mkdir(exist_ok=True)
     modules = {"torch/__init__.py": "", "tinytorch.py": tinytorch}
     write_wheel(folder, "torch", torch, modules, needs=needs)
-    for name in ("einops", "safetensors"):
-        write_wheel(folder, name, "0.8.0", {f"{name}/__init__.py": ""})
+    for name, module in (("einops", "einops"), ("safetensors", "safetensors"), ("scikit_learn", "sklearn")):
+        write_wheel(folder, name, "0.8.0", {f"{module}/__init__.py": ""})
     return str(folder)

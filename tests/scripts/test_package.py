@@ -79,7 +79,7 @@ def test_metadata(metadata: configparser.SectionProxy, unpacked: Path) -> None:
     assert metadata["qgisMinimumVersion"] == "3.22" and (unpacked / metadata["icon"]).is_file()
     assert re.fullmatch(r"\d+\.\d+\.\d+", metadata["version"]) and "plugin" not in metadata["name"].lower()
     assert all(metadata[name].startswith("https://") for name in ("homepage", "repository", "tracker"))
-    assert all(module in metadata["about"] for module in ("torch", "einops", "safetensors"))
+    assert all(module in metadata["about"] for module in ("torch", "einops", "safetensors", "scikit-learn"))
     assert f'__version__ = "{metadata["version"]}"' in (unpacked / "engine" / "bdgf_core" / "__init__.py").read_text()
     assert f'version = "{metadata["version"]}"' in (ROOT / "pyproject.toml").read_text("utf-8")
 
