@@ -155,7 +155,7 @@ def test_too_little_space_is_told_before_pip_starts(home, run, scene, monkeypatc
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 10**12, 1000 << 20))
     feedback = Recorder()
-    with pytest.raises(QgsProcessingException, match="need 1600 MB, and 1000 MB are free"):
+    with pytest.raises(QgsProcessingException, match="need 1900 MB, and 1000 MB are free"):
         run("installengine", WHEELS=write_wheels(scene.folder / "w"), feedback=feedback)
     assert not any(kind == "console" for kind, _ in feedback.told) and not tree(home)
 
