@@ -161,10 +161,12 @@ def fit_networks(
     device: Device,
     progress: Progress,
     unfinished: Optional[Unfinished] = None,
+    name: str = "fit",
     build: Callable[[GroupConfig], GroupNetwork] = GroupNetwork,
 ) -> list[Fitted]:
     """:func:`fit_network` for each (index, seed) of ``runs``. On a CPU they run side by side, each on its share of
-    the threads: the operations of one step are too small for many. ``unfinished`` keeps where each stands."""
+    the threads: the operations of one step are too small for many. ``unfinished`` keeps where each stands, by ``name``
+    and number."""
     threads = torch.get_num_threads()
     workers = 1 if device.is_cuda else min(threads, len(runs))
     stop = threading.Event()
@@ -196,7 +198,7 @@ def fit_networks(
                     time=duration(ahead),
                 )
             )
-            states = [unfinished.state(f"fit-{i}") if unfinished else None for i in range(len(runs))]
+            states = [unfinished.state(f"{name}-{i}") if unfinished else None for i in range(len(runs))]
             futures = [pool.submit(fit, run, how, lane, state) for run, lane, state in zip(runs, lanes, states)]
         failures = [error for error in (future.exception() for future in futures) if error]
         # One failure cancels the others: tell the one that came first.

@@ -25,8 +25,8 @@ _PROTOCOLS = {
 
 
 def accuracy_sections(document: Document, legend: Legend, warnings: Sequence[str]) -> list[Section]:
-    """The headline, the classes, the confusion matrix, and what a random split would have told; ``warnings`` stand
-    under the headline."""
+    """The headline, the classes, the confusion matrix, and what a random split or no diffusion features would have
+    told; ``warnings`` stand under the headline."""
     found = document.get("accuracy")
     if not found:
         told = html.join([html.paragraph(tr("It was not validated.")), html.notes(warnings)])
@@ -39,6 +39,8 @@ def accuracy_sections(document: Document, legend: Legend, warnings: Sequence[str
     sections = [Section(tr("Accuracy"), told), _classes(document, legend, own), _confusion(own, legend)]
     if found.get("random_split"):
         sections.append(_random_split(own, Accuracy.from_json(found["random_split"]), legend))
+    if found.get("without_features"):
+        sections.append(_without_features(own, Accuracy.from_json(found["without_features"]), legend))
     return sections
 
 
@@ -84,11 +86,24 @@ def _random_split(own: Accuracy, other: Accuracy, legend: Legend) -> Section:
         "its test pixels lie beside training pixels. Dots are the figures above, on polygons kept apart. Where the two "
         "are far apart a class looks different from place to place: polygons in more places would help it most."
     )
+    table = _beside(own, other, legend, tr("● Polygons"), tr("○ Random pixels"))
+    return Section(tr("Polygons against random pixels"), html.join([html.paragraph(told, "quiet"), table]))
+
+
+def _without_features(own: Accuracy, other: Accuracy, legend: Legend) -> Section:
+    told = tr(
+        "The same folds once more, without the diffusion features that pretraining gave: rings. Where dots lie to the "
+        "right of them, pretraining paid."
+    )
+    table = _beside(own, other, legend, tr("● With features"), tr("○ Without"))
+    return Section(tr("What pretraining brings"), html.join([html.paragraph(told, "quiet"), table]))
+
+
+def _beside(own: Accuracy, other: Accuracy, legend: Legend, dots: str, rings: str) -> Html:
     pairs = [(html.text(tr("Overall accuracy")), own.overall, other.overall)]
     pairs.append((html.text(tr("Average accuracy")), own.average, other.average))
     swatches = [html.swatch(c.color, c.name) for c in legend.classes]
     pairs += zip(swatches, own.f1, other.f1)
-    head = [tr("Accuracy, and F1 by class"), tr("0 to 100 %"), tr("● Polygons"), tr("○ Random pixels")]
+    head = [tr("Accuracy, and F1 by class"), tr("0 to 100 %"), dots, rings]
     rows = [[name, against(a, b), html.percent(a), html.percent(b)] for name, a, b in pairs]
-    table = html.table(head, rows, numbers=(2, 3))
-    return Section(tr("Polygons against random pixels"), html.join([html.paragraph(told, "quiet"), table]))
+    return html.table(head, rows, numbers=(2, 3))

@@ -32,7 +32,14 @@ from .samples.splits import choose_per_class, evenly, random_split
 from .sensors import match_sources, open_stack, second_kind
 from .translation import tr
 from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
-from .validation import VALIDATIONS, accuracy_document, calibration_document, confidence_figures, validation_folds
+from .validation import (
+    VALIDATIONS,
+    accuracy_document,
+    calibration_document,
+    confidence_figures,
+    validation_folds,
+    without_features,
+)
 
 _MOST_SAMPLES = 20_000
 _UNLABELLED = 8192
@@ -78,7 +85,8 @@ PRESETS = {
 class TrainConfig:
     """What to train from and how. ``samples_per_class`` 0 takes all labelled pixels; ``epochs`` overrides the
     preset's steps; a class needs ``minimum_pixels``; ``unlabelled`` pixels teach on request, see
-    :class:`Consistency`: they helped with thirteen classes in few places and harmed with two. The state is saved every
+    :class:`Consistency`: they helped with thirteen classes in few places and harmed with two. ``without_features``
+    validates once more without diffusion features, which tells what pretraining is worth. The state is saved every
     ``checkpoint_s`` seconds; ``resume`` goes on from what an interrupted run of the same job has saved."""
 
     pretrained: str
@@ -95,6 +103,7 @@ class TrainConfig:
     epochs: Optional[int] = None
     minimum_pixels: int = 10
     unlabelled: bool = False
+    without_features: bool = False
     memory_mb: Optional[int] = None
     resume: bool = True
     checkpoint_s: float = CHECKPOINT_S
@@ -201,8 +210,9 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     unfinished = ending.enter_context(
         Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
     )
+    share = 0.3 + 0.67 * (len(runs) / (len(runs) + len(folds.folds)) if config.without_features else 1.0)
     fitted = fit_networks(
-        network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, 0.97),
+        network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, share),
         unfinished=unfinished,
     )  # fmt: skip
     network, curve = fitted[-1]
@@ -212,6 +222,19 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     ]
     own, beside = held_out[: len(folds.folds)], held_out[len(folds.folds) :]
     accuracy = accuracy_document(config.validation, folds, own, beside[0] if beside else None, len(labels.legend))
+    if accuracy and config.without_features:
+        unguided = replace(
+            network_config, guide_cnn=False, guide_transformer=False, guide_mamba=False, guide_trees=False
+        )
+        plain = fit_networks(
+            unguided, samples, runs[: len(folds.folds)], how, unlabelled=unlabelled, device=device,
+            progress=progress.part(share, 0.97), unfinished=unfinished, name="plain-fit",
+        )  # fmt: skip
+        told = [
+            HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
+            for (trained, _), fold in zip(plain, folds.folds)
+        ]
+        accuracy["without_features"] = without_features(accuracy, told, len(labels.legend), progress)
     calibration = calibration_document(own, progress)
     features = project_branches(
         fitted[0][0], samples, judged[0].test if judged else runs[-1][0], held_out=bool(judged), seed=config.seed,

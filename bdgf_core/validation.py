@@ -45,6 +45,25 @@ def accuracy_document(
     }  # fmt: skip
 
 
+def without_features(
+    accuracy: dict[str, Any], held_out: Sequence[HeldOut], classes: int, progress: Progress
+) -> dict[str, Any]:
+    """The accuracy of the same folds without diffusion features, as the model document holds it; both are told."""
+    found = Accuracy.of(np.sum([_confusion(fold, classes) for fold in held_out], 0)).to_json()
+    figures = {
+        which: f"{100 * document['overall_accuracy']:.1f} % / {100 * document['average_accuracy']:.1f} %"
+        for which, document in (("with_them", accuracy), ("without", found))
+    }
+    progress.message(
+        tr(
+            "Overall / average accuracy with the diffusion features of pretraining {with_them}, without them "
+            "{without}.",
+            **figures,
+        )
+    )
+    return found
+
+
 def calibration_document(held_out: Sequence[HeldOut], progress: Progress) -> Optional[dict[str, Any]]:
     """That of :func:`~bdgf_core.calibration.calibrate`, or None where there are too few folds; it is told."""
     if len(held_out) < 2:

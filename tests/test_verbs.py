@@ -15,6 +15,7 @@ from bdgf_core.calibration import calibrated
 from bdgf_core.checkpoint import load_model, save_model
 from bdgf_core.classify import FURTHER, ClassifyConfig, classify
 from bdgf_core.errors import BdgfError, Canceled
+from bdgf_core.fit import fit_networks
 from bdgf_core.info import InfoConfig, info
 from bdgf_core.pretrain import PretrainConfig, pretrain
 from bdgf_core.progress import Progress
@@ -69,6 +70,7 @@ def run_chain(chain: Chain) -> Chain:
 def _few_batches():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bdgf_core.pretrain._RECALIBRATION_BATCHES", 4)
+        patch.setattr("bdgf_core.train._TREES", 10)
         yield
 
 
@@ -313,6 +315,29 @@ def test_a_random_split_and_none(chain):
     assert accuracy["protocol"] == "random" and np.sum(accuracy["confusion"]) == 36
     result = run(train, replace(config, validation="none"))
     assert load_model(output).document["accuracy"] is None and result["overall_accuracy"] is None
+
+
+def test_what_pretraining_brings_is_measured_on_request(chain, monkeypatch):
+    asked = []
+
+    def fit(config, samples, runs, how, **more):
+        asked.append((config, runs))
+        return fit_networks(config, samples, runs, how, **more)
+
+    monkeypatch.setattr("bdgf_core.train.fit_networks", fit)
+    output, events = chain.scene.path("worth.bdgf"), Events()
+    report = chain.scene.path("worth.html")
+    run(train, replace(chain.train, output=output, report=report, without_features=True), events)
+    accuracy = load_model(output).document["accuracy"]
+    plain = load_model(chain.train.output).document["accuracy"]
+    assert accuracy["confusion"] == plain["confusion"] and "without_features" not in plain
+    without = accuracy["without_features"]
+    assert np.sum(without["confusion"]) == np.sum(accuracy["confusion"])
+    (config, runs), (unguided, again) = asked
+    off = {"guide_cnn": False, "guide_transformer": False, "guide_mamba": False, "guide_trees": False}
+    assert unguided == replace(config, **off) and len(again) == len(runs) - 1  # the last one has all samples
+    assert any("without them" in text for text in events.texts("message"))
+    assert "What pretraining brings" in Path(report).read_text("utf-8")
 
 
 def test_the_paper_preset_trains(chain):

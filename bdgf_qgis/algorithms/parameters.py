@@ -97,6 +97,11 @@ def unlabelled() -> QgsProcessingParameterBoolean:
     return advanced(QgsProcessingParameterBoolean("UNLABELLED", description, False))
 
 
+def without_features() -> QgsProcessingParameterBoolean:
+    description = tr("Measure without pretraining too (nearly twice as long)")
+    return advanced(QgsProcessingParameterBoolean("WITHOUT_FEATURES", description, False))
+
+
 def min_data() -> QgsProcessingParameterNumber:
     return advanced(decimal("MIN_DATA", tr("Least share of bands with data"), 0.5, minimum=0.0, maximum=1.0))
 

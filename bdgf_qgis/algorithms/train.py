@@ -30,6 +30,7 @@ from .parameters import (
     spectral,
     unlabelled,
     validation,
+    without_features,
 )
 
 
@@ -44,7 +45,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
         return tr("supervised,classification,land cover,polygons,labels,accuracy,validation,deep learning").split(",")
 
     def shortHelpString(self) -> str:
-        return tr(
+        about = tr(
             "<p>A classifier learns your classes from polygons or points, guided by the pretrained model. This is "
             "the second of three steps: <i>pretrain</i>, <i>train</i>, <i>classify</i>.</p>"
             "<p><b>Rasters</b>: the same as in pretraining, or others of the same sensors. The bands are those "
@@ -67,6 +68,10 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             "apart, and how the losses fell. Confidence is calibrated with the pixels kept apart, where that proves to "
             "help.</p>"
         )
+        return about + tr(
+            "<p><b>Measure without pretraining too</b>: the report then says, on the same polygons kept apart, what "
+            "the pretrained model brings. It takes nearly twice as long.</p>"
+        )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         for parameter in (
@@ -83,6 +88,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
             epochs(),
             minimum_pixels(),
             unlabelled(),
+            without_features(),
             memory(),
             resume(),
             QgsProcessingParameterFileDestination("OUTPUT", tr("Classifier"), MODEL_FILTER),
@@ -108,6 +114,7 @@ class TrainAlgorithm(base.BdgfAlgorithm):
         return {
             "pretrained": self.parameterAsFile(parameters, "PRETRAINED", context),
             "output": self.parameterAsFileOutput(parameters, "OUTPUT", context),
+            "without_features": self.parameterAsBool(parameters, "WITHOUT_FEATURES", context),
             **training.settings(self, parameters, context),
             **self.files_out(parameters, context),
         }
