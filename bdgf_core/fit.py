@@ -66,7 +66,7 @@ class FitConfig:
     weight_decay: float
     jitter: float
     feature_dropout: float
-    symmetries: int = 8
+    symmetries: tuple[int, ...] = tuple(range(8))
     edges: float = 0.0
     consistency: Optional[Consistency] = None
 
@@ -300,8 +300,9 @@ def _gradients(
 
 
 def _augmented(images: PatchSamples, how: FitConfig, generator: torch.Generator) -> PatchSamples:
-    if how.symmetries > 1:
-        images = images.turned(int(torch.randint(how.symmetries, (1,), generator=generator)))
+    if len(how.symmetries) > 1:
+        drawn = int(torch.randint(len(how.symmetries), (1,), generator=generator))
+        images = images.turned(how.symmetries[drawn])
     return images.jittered(how.jitter, generator=generator) if how.jitter else images
 
 

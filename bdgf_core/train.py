@@ -72,7 +72,7 @@ _QUICK = FitConfig(
 )  # fmt: skip
 _PAPER = FitConfig(
     steps=0, batch=64, learning_rate=4e-4, schedule="steps", balance=0.0, weight_decay=0.0, jitter=0.0,
-    feature_dropout=0.0, symmetries=1,
+    feature_dropout=0.0, symmetries=(0,),
 )  # fmt: skip
 PRESETS = {
     "quick": TrainPreset(_QUICK, 3, False, 0, 12, False, False, 0.1, 0.2),

@@ -109,6 +109,10 @@ _ONE_FACTOR = {
     "literal-mutual": _variant(
         "mutual learning as printed: untempered, T free", "network", literal_mutual_learning=True
     ),
+    **{
+        f"mutual-T-{t:g}": _variant(f"mutual learning at temperature {t:g}", "network", mutual_temperature=t)
+        for t in (1.0, 2.0, 4.0)
+    },
     "no-mutual": _variant("no mutual learning", "network", mutual_learning=False),
     "guide-3x3": _variant("guidance of the CNN by 3×3 convolutions", "network", guide_cnn=True, guidance_kernel=3),
     "guide-1x1": _variant("guidance of the CNN by 1×1 convolutions", "network", guide_cnn=True, guidance_kernel=1),
@@ -153,9 +157,10 @@ _ONE_FACTOR = {
         f"fit-x{factor:g}": _variant(f"{factor:g} times the training steps", "fit", length=factor)
         for factor in (0.5, 2.0, 4.0)
     },
-    "no-turns": _variant("patches neither turned nor flipped", "fit", symmetries=1),
-    "turns-only": _variant("patches turned, not flipped", "fit", symmetries=4),
-    "turns-and-flips": _variant("patches turned and flipped", "fit", symmetries=8),
+    "no-turns": _variant("patches neither turned nor flipped", "fit", symmetries=(0,)),
+    "turns-only": _variant("patches turned, not flipped", "fit", symmetries=(0, 1, 2, 3)),
+    "flips-only": _variant("patches flipped, not turned by 90°", "fit", symmetries=(0, 2, 4, 6)),
+    "turns-and-flips": _variant("patches turned and flipped", "fit", symmetries=tuple(range(8))),
     **{f"jitter-{size}": _variant(f"jitter {size}", "fit", jitter=size) for size in (0.0, 0.05, 0.1)},
     **{f"edges-{share}": _variant(f"edges in {share} of the samples", "fit", edges=share) for share in (0.0, 0.5)},
     **{

@@ -47,6 +47,7 @@ class GroupConfig:
     guide_mamba: bool = True
     mutual_learning: bool = True
     literal_mutual_learning: bool = False
+    mutual_temperature: float = 0.0
     branch_cross_entropy: bool = True
     average_branches: bool = True
     padded_cnn: bool = False
@@ -74,6 +75,8 @@ class GroupConfig:
             raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
         if not 0 <= self.trees_share <= 1:
             raise ValueError(f"a share of the trees of {self.trees_share}")
+        if not 0 <= self.mutual_temperature <= 100:
+            raise ValueError(f"a temperature of {self.mutual_temperature}")
         if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):
             raise ValueError(f"label smoothing {self.label_smoothing} or dropout {self.dropout} is no share")
         if not self.branches:
@@ -136,7 +139,9 @@ class GroupNetwork(nn.Module):
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)
         self.dropout = Dropout(c.dropout)
         if c.mutual_learning and len(c.branches) > 1:
-            self.mutual = MutualLearning(c.branches, literal=c.literal_mutual_learning)
+            self.mutual = MutualLearning(
+                c.branches, literal=c.literal_mutual_learning, temperature=c.mutual_temperature
+            )
         self.trees: Optional[Trees] = None  # to be grown when the rest has learned
 
     def forward(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> GroupOutput:

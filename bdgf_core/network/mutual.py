@@ -16,12 +16,13 @@ class MutualLearning(nn.Module):
     """KL divergences between the branches, one directional, at a learned temperature.
 
     Deviations, with ``literal=True`` undoing them: both sides are tempered by T (the paper tempers neither and only
-    multiplies by T²), and T lies 0.5 higher, because learned freely T → 0 switches the loss off.
+    multiplies by T²), and T lies 0.5 higher, because learned freely T → 0 switches the loss off. A ``temperature``
+    above 0 is taken in place of the learned one.
     """
 
-    def __init__(self, branches: list[str], *, literal: bool) -> None:
+    def __init__(self, branches: list[str], *, literal: bool, temperature: float = 0.0) -> None:
         super().__init__()
-        self.literal = literal
+        self.literal, self.fixed = literal, temperature
         self.pairs = [pair for pair in PAIRS if set(pair) <= set(branches)]
         self.temperature = nn.ModuleDict({f"{a}_{b}": nn.Linear(2, 1) for a, b in self.pairs})
 
@@ -34,7 +35,7 @@ class MutualLearning(nn.Module):
             entropy = _entropy(logits[teacher]) + _entropy(logits[student])  # Eq. 26
             given = torch.stack((similarity, entropy)).detach().float()
             t = F.softplus(self.temperature[f"{teacher}_{student}"](given)).squeeze()  # Eq. 27
-            t = t + (1e-6 if self.literal else 0.5)
+            t = torch.full_like(t, self.fixed) if self.fixed else t + (1e-6 if self.literal else 0.5)
             tempering = 1.0 if self.literal else t
             log_p = F.log_softmax(logits[teacher].float() / tempering, 1)
             log_q = F.log_softmax(logits[student].float() / tempering, 1)

@@ -93,3 +93,11 @@ def test_the_divergence_is_not_symmetric():
 def test_only_the_pairs_of_the_branches_there_are():
     assert MutualLearning(["cnn", "mamba"], literal=False).pairs == [("mamba", "cnn")]
     assert len(MutualLearning(BRANCHES, literal=False).pairs) == 3
+
+
+def test_a_given_temperature_is_not_learned():
+    mutual = MutualLearning(BRANCHES, literal=False, temperature=2.0)
+    loss, temperatures = mutual(*given(requires_grad=True))
+    assert set(temperatures.values()) == {2.0} and loss > 0
+    loss.backward()
+    assert all(p.grad is None or not p.grad.any() for p in mutual.parameters())
