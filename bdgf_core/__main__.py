@@ -99,6 +99,7 @@ def _run(
 
 def _run_beside(verb: str, options: Optional[Sequence[str]], stop: threading.Event, processes: Processes) -> int:
     """Work as one of the processes that the first one speaks for."""
+    os.dup2(2, 1)  # standard output is the first one's
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         job_for = (lambda _: {}) if options is None else _options(verb, options)
 

@@ -24,11 +24,12 @@ from .memory import memory_bound, peak_memory_mb
 from .models import Classifier, load_classifier
 from .out_of_memory import Parts
 from .png import png
+from .processes import ALONE, Processes
 from .progress import Progress
 from .raster.grid import Grid
 from .raster.pixel_area import pixel_hectares
 from .raster.stack import RasterSource
-from .raster.window import tiles
+from .raster.window import Window, tiles
 from .raster.writer import check_output
 from .report import write_report
 from .report_map import map_report
@@ -88,10 +89,11 @@ class ClassifyConfig:
         return [self.output, *filter(None, (getattr(self, name) for name in FURTHER))]
 
 
-def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
-    """Write the class raster (and the further rasters asked for) of all pixels that have enough data."""
+def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes = ALONE) -> dict[str, Any]:
+    """Write the class raster (and the further rasters asked for) of all pixels that have enough data. Several
+    ``processes`` take turns with the tiles, which the first one writes; all return what it has written."""
     started = time.monotonic()
-    device = choose_device(config.device)
+    device = choose_device(config.device, processes)
     progress.message(device.told)
     classifier = load_classifier(config.classifier)
     spectral, second = match_sources(classifier.pretrained.sensors, config.spectral, config.second)
@@ -104,54 +106,67 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
     classifier.network.to(device.torch)
     kind = second_kind(classifier.pretrained.sensors)
     with ExitStack() as outputs:
-        outputs.enter_context(claim(*config.outputs, config.report))
+        if processes.is_first:
+            outputs.enter_context(claim(*config.outputs, config.report))
         stack = outputs.enter_context(open_stack(spectral, second, progress, second_kind=kind))
         warn_of_inputs(stack, spectral, second, progress, second_kind=kind, known=classifier.pretrained.sensors)
         reader = classifier.reader(stack, device)
         grid = stack.grid
-        side = config.tile or tile_side(
-            classifier.pretrained.process.stack.depth, memory_bytes=memory_bound(config.memory_mb)
-        )
-        total = -(-grid.height // side) * -(-grid.width // side)
+        depth = classifier.pretrained.process.stack.depth
+        side = processes.agree(config.tile or tile_side(depth, memory_bytes=memory_bound(config.memory_mb)))
+        windows = list(tiles(grid.height, grid.width, side))
         job = fingerprint(config, *inputs, content=[str(side).encode()])
-        unfinished = outputs.enter_context(
-            Unfinished(config.output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
-        )
+        resume = config.resume or not processes.is_first
+        unfinished = Unfinished(config.output, job, resume=resume, every_s=config.checkpoint_s, progress=progress)
+        if processes.is_first:
+            outputs.enter_context(unfinished)
         for network in (reader.denoiser, classifier.network):
             outputs.enter_context(stoppable(network, progress))
         done = _DoneTiles(unfinished)
         parts = Parts(progress, _PATCHES_AT_ONCE[device.torch.type] // 16)
         tags = {"BDGF_CLASSIFIER": config.classifier, "BDGF_DEVICE": device}
         paths = {name: getattr(config, name) for name in ("output", *FURTHER)}
-        writers = MapWriters(paths, classifier, grid, outputs, inputs=inputs, tags=tags)
-        summary = MapSummary(classifier.legend, grid)
+        files = outputs if processes.is_first else None
+        writers = MapWriters(paths, classifier, grid, files, inputs=inputs, tags=tags)
         least, timed = max(config.min_data, 1e-6), False
-        for i, window in enumerate(tiles(grid.height, grid.width, side)):
+
+        def made(window: Window) -> Tile:
+            seen = reader.read(window, least=least)
+            enough = np.all([share >= least for share in seen.data_share.values()], 0)
+            found = _found(config, classifier, reader, seen, enough, parts, progress) if enough.any() else {}
+            return writers.tile(seen, enough, found)
+
+        if not processes.is_first:
+            for i in processes.agree()[processes.rank :: processes.count]:
+                processes.send({name: torch.from_numpy(array) for name, array in made(windows[i]).items()})
+            return dict(processes.agree())
+        todo = processes.agree(done.missing(len(windows)))
+        turns = {i: turn % processes.count for turn, i in enumerate(todo)}
+        summary = MapSummary(classifier.legend, grid)
+        for i, window in enumerate(windows):
             tile = done.load(i)
             if tile is not None:
                 writers.write(window, tile)
                 summary.add(window, tile)
-                progress.skip_to(0.99 * (i + 1) / total)
+                progress.skip_to(0.99 * (i + 1) / len(windows))
                 continue
             began = time.monotonic()
-            seen = reader.read(window, least=least)
-            enough = np.all([share >= least for share in seen.data_share.values()], 0)
-            found = _found(config, classifier, reader, seen, enough, parts, progress) if enough.any() else {}
-            tile = writers.tile(seen, enough, found)
+            turn = turns.get(i, 0)
+            tile = made(window) if turn == 0 else {k: t.numpy() for k, t in processes.receive(turn)[1].items()}
             writers.write(window, tile)
             done.add(i, tile)
             summary.add(window, tile)
-            if not timed and total > 1 and enough.any():
-                timed, ahead = True, (time.monotonic() - began) * (total - i - 1)
+            if not timed and len(windows) > 1 and turn == 0 and tile["confidence_sums"].any():
+                timed, ahead = True, (time.monotonic() - began) * (len(windows) - i - 1) / processes.count
                 progress.message(
                     tr(
                         "{tiles} tiles of {side} pixels; about {time} to go.",
-                        tiles=total,
+                        tiles=len(windows),
                         side=side,
                         time=duration(ahead),
                     )
                 )
-            progress.update(0.99 * (i + 1) / total)
+            progress.update(0.99 * (i + 1) / len(windows))
         if not summary.mapped:
             unfinished.remove()
             raise InputError(
@@ -163,11 +178,12 @@ def classify(config: ClassifyConfig, progress: Progress) -> dict[str, Any]:
         if config.report:
             facts = {"device": str(device), "seconds": seconds, **_facts(config, classifier, grid)}
             write_report(config.report, map_report({**facts, **summary.to_json()}, png(summary.colored())))
-    return {
+    result = {
         **paths, "report": config.report, "pixels": summary.mapped, "mapped_share": summary.mapped_share,
         "mean_confidence": summary.mean_confidence, "classes": classifier.legend.to_json(), "seconds": seconds,
         "device": str(device), "peak_memory_mb": peak_memory_mb(),
     }  # fmt: skip
+    return dict(processes.agree(result))
 
 
 def _facts(config: ClassifyConfig, classifier: Classifier, grid: Grid) -> dict[str, Any]:
@@ -244,6 +260,11 @@ class _DoneTiles:
         self._unfinished = unfinished
         self._clock = unfinished.state("tiles")
         self._unsaved: dict[int, Tile] = {}
+
+    def missing(self, total: int) -> list[int]:
+        """Those of so many tiles that are not done, as far as can be told without reading them."""
+        there = self._unfinished.names()
+        return [i for i in range(total) if f"tile-{i}" not in there]
 
     def load(self, index: int) -> Optional[Tile]:
         saved = self._unfinished.state(f"tile-{index}").load()

@@ -17,10 +17,12 @@ from torch import Tensor
 from .device import Device
 from .duration import duration
 from .errors import BdgfError, Canceled
+from .models import group_network
 from .network.dropout import seed_dropout
 from .network.group import GroupConfig, GroupNetwork
 from .network.trees import Trees
 from .out_of_memory import Parts
+from .processes import ALONE, Processes
 from .progress import Progress
 from .samples.patches import PatchSamples
 from .translation import tr
@@ -163,14 +165,19 @@ def fit_networks(
     unfinished: Optional[Unfinished] = None,
     name: str = "fit",
     build: Callable[[GroupConfig], GroupNetwork] = GroupNetwork,
+    processes: Processes = ALONE,
 ) -> list[Fitted]:
     """:func:`fit_network` for each (index, seed) of ``runs``. On a CPU they run side by side, each on its share of
     the threads: the operations of one step are too small for many. ``unfinished`` keeps where each stands, by ``name``
-    and number."""
+    and number. Several ``processes`` share the runs, and the first one returns what all have fitted, the others
+    nothing."""
+    mine = range(processes.rank, len(runs), processes.count)
+    if not mine:
+        return []
     threads = torch.get_num_threads()
-    workers = 1 if device.is_cuda else min(threads, len(runs))
+    workers = 1 if device.is_cuda else min(threads, len(mine))
     stop = threading.Event()
-    lanes = progress.side_by_side(len(runs), stop)
+    lanes = progress.side_by_side(len(mine), stop)
 
     def fit(run: tuple[Indices, int], how: FitConfig, lane: Progress, state: Optional[State] = None) -> Fitted:
         try:
@@ -187,9 +194,9 @@ def fit_networks(
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,)) as pool:
             for _ in range(2):  # the first one warms up
                 began = time.monotonic()
-                pool.submit(fit, runs[0], _trial(how), progress.silent()).result()
+                pool.submit(fit, runs[mine[0]], _trial(how), progress.silent()).result()
                 per_step = (time.monotonic() - began) / _TRIAL_STEPS
-            ahead = per_step * how.steps * -(-len(runs) // workers)
+            ahead = per_step * how.steps * -(-len(mine) // workers)
             progress.message(
                 tr(
                     "Training: {fits} fits of {steps} steps; about {time}.",
@@ -198,15 +205,27 @@ def fit_networks(
                     time=duration(ahead),
                 )
             )
-            states = [unfinished.state(f"{name}-{i}") if unfinished else None for i in range(len(runs))]
-            futures = [pool.submit(fit, run, how, lane, state) for run, lane, state in zip(runs, lanes, states)]
+            states = [unfinished.state(f"{name}-{i}") if unfinished else None for i in mine]
+            futures = [pool.submit(fit, runs[i], how, lane, state) for i, lane, state in zip(mine, lanes, states)]
         failures = [error for error in (future.exception() for future in futures) if error]
         # One failure cancels the others: tell the one that came first.
         for error in sorted(failures, key=lambda error: isinstance(error, Canceled)):
             raise error
-        return [future.result() for future in futures]
+        fitted = [future.result() for future in futures]
     finally:
         torch.set_num_threads(threads)
+    if processes.is_first:
+        own = iter(fitted)
+        return [next(own) if i in mine else _received(config, i, device, processes) for i in range(len(runs))]
+    for network, curve in fitted:
+        processes.send(network.state_dict(), curve)
+    return []
+
+
+def _received(config: GroupConfig, run: int, device: Device, processes: Processes) -> Fitted:
+    """The fit of a run that was another process's; each sends its own in their order."""
+    curve, tensors = processes.receive(run % processes.count)
+    return group_network(config, tensors).to(device.torch), curve
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from .diffusion.unet import HALO
 from .errors import ResourceError
 from .inputs import MARGIN, FeatureScale, InputReader, tile_side
 from .network.group import PATCH, gather_patches
+from .processes import ALONE, Processes
 from .progress import Progress
 from .raster.grid import Grid
 from .raster.labels import Labels
@@ -46,37 +47,51 @@ def labels_with_data(stack: RasterStack, sensors: Mapping[str, Sensor], labels: 
 
 
 def gather_samples(
-    reader: InputReader, labels: Labels, *, components: Optional[int], memory_bytes: int, progress: Progress
+    reader: InputReader,
+    labels: Labels,
+    *,
+    components: Optional[int],
+    memory_bytes: int,
+    progress: Progress,
+    processes: Processes = ALONE,
 ) -> tuple[PatchSamples, FeatureScale]:
     """The samples of ``labels`` in their order, with standardised diffusion features in half precision, or as many
-    principal ``components`` of them, and their scale. Features beyond half of the memory lie in a temporary file."""
-    samples, features = _gather(reader, labels, memory_bytes=memory_bytes, progress=progress)
+    principal ``components`` of them, and their scale. Features beyond half of the memory lie in a temporary file.
+    Several ``processes`` with the same arguments share the work, and all get everything."""
+    samples, features, mine = _gather(reader, labels, memory_bytes=memory_bytes, progress=progress, processes=processes)
     diffusion = features.tensor
-    scale = feature_scale(diffusion, components=components, on_part=features.release)
+    scale = feature_scale(diffusion, components=components, on_part=features.release, processes=processes)
     count, _, side, _ = diffusion.shape
-    scaled = diffusion if scale.basis is None else torch.empty((count, len(scale.basis), side, side), dtype=torch.half)
+    scaled = diffusion if scale.basis is None else torch.zeros((count, len(scale.basis), side, side), dtype=torch.half)
     inside = inside_raster(labels, reader.stack.grid, side)
-    for chunk in torch.arange(count).split(_AT_ONCE):  # type: ignore[no-untyped-call]
+    for chunk in mine.split(_AT_ONCE):  # type: ignore[no-untyped-call]
         scaled[chunk] = (scale.apply(diffusion[chunk].float()) * inside[chunk]).half()
         features.release()
+    if processes.count > 1:  # what one has made is 0 in the others
+        for tensor in (samples.spectral, *([] if samples.second is None else [samples.second]), scaled):
+            for start in range(0, count, _AT_ONCE):
+                processes.total(tensor[start : start + _AT_ONCE])
+                features.release()
     return replace(samples, diffusion=scaled), scale
 
 
 def gather_patch_samples(reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress) -> PatchSamples:
     """The samples of ``labels`` in their order, with diffusion features as they are, in half precision."""
-    return _gather(reader, labels, memory_bytes=memory_bytes, progress=progress)[0]
+    return _gather(reader, labels, memory_bytes=memory_bytes, progress=progress, processes=ALONE)[0]
 
 
 def _gather(
-    reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress
-) -> tuple[PatchSamples, _Features]:
+    reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress, processes: Processes
+) -> tuple[PatchSamples, _Features, Tensor]:
+    """The samples as far as they are this process's, zeros elsewhere; their features; and which they are."""
     depth = reader.process.stack.depth
     channels = feature_channels(depth)
     count, side = len(labels), reader.patch
-    patches = {name: torch.empty((count, sensor.channels, side, side)) for name, sensor in reader.sensors.items()}
+    patches = {name: torch.zeros((count, sensor.channels, side, side)) for name, sensor in reader.sensors.items()}
     free = max(memory_bytes // 4, memory_bytes - sum(tensor.nbytes for tensor in patches.values()))
     features = _Features((count, channels, side, side), free // 2)
     by_tile = _cheapest_tiles(labels, tile_side(depth, memory_bytes=free - features.held_bytes))
+    by_tile = by_tile[processes.rank :: processes.count]
     for done, (members, window) in enumerate(by_tile):
         index = torch.from_numpy(members)
         with stoppable(reader.denoiser, progress):
@@ -90,25 +105,35 @@ def _gather(
         features.release()
         progress.update((done + 1) / len(by_tile))
     classes = torch.from_numpy(labels.classes).long()
-    return PatchSamples(patches["spectral"], patches.get("second"), features.tensor, classes), features
+    mine = np.sort(np.concatenate([np.zeros(0, np.int64), *(members for members, _ in by_tile)]))
+    samples = PatchSamples(patches["spectral"], patches.get("second"), features.tensor, classes)
+    return samples, features, torch.from_numpy(mine)
 
 
 def feature_scale(
-    diffusion: Tensor, *, components: Optional[int], on_part: Callable[[], None] = lambda: None
+    diffusion: Tensor,
+    *,
+    components: Optional[int],
+    on_part: Callable[[], None] = lambda: None,
+    processes: Processes = ALONE,
 ) -> FeatureScale:
     """The scale of features (N, C, P, P) from the centres of their patches; ``components`` None keeps all C.
-    ``on_part`` is called after each part that was read."""
+    ``on_part`` is called after each part that was read. Of several ``processes`` each has some samples and zeros for
+    the others; all get the first one's scale."""
     channels, side = diffusion.shape[1:3]
     parts = []
     for start in range(0, len(diffusion), _AT_ONCE):
         parts.append(diffusion[start : start + _AT_ONCE, :, side // 2, side // 2].float())
         on_part()
-    centres = torch.cat(parts)
+    centres = processes.total(torch.cat(parts))
     mean, std = centres.mean(0), centres.std(0, correction=0).clamp(min=1e-6)
     scale = FeatureScale(mean, std)
-    if components is None or components >= channels:
+    if components is not None and components < channels:
+        scale = replace(scale, basis=_leading_components(((centres - mean) / std).double(), components))
+    if processes.count == 1:
         return scale
-    return replace(scale, basis=_leading_components(((centres - mean) / std).double(), components))
+    told = {"mean": scale.mean, "std": scale.std, **({} if scale.basis is None else {"basis": scale.basis})}
+    return FeatureScale(**processes.hand_out(told)[1])
 
 
 def gather_unlabelled(

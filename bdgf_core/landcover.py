@@ -15,6 +15,7 @@ from .errors import InputError
 from .files import check_writable, claim, write_whole
 from .memory import peak_memory_mb
 from .pretrain import PretrainConfig, pretrain
+from .processes import ALONE, Processes
 from .progress import Progress
 from .raster.labels import LabelSource, rasterize_labels
 from .raster.stack import RasterSource
@@ -28,6 +29,7 @@ Result = dict[str, Any]
 Config = TypeVar("Config")
 
 # where pretraining and training end; a map of some hundred thousand pixels takes the rest
+_SIGHT_S = 90
 _SHARES = {"quick": (0.35, 0.75), "standard": (0.6, 0.9), "paper": (0.5, 0.95)}
 
 
@@ -69,9 +71,9 @@ class LandcoverConfig:
         _steps(self)  # which refuse what is wrong with them
 
 
-def landcover(config: LandcoverConfig, progress: Progress) -> Result:
+def landcover(config: LandcoverConfig, progress: Progress, *, processes: Processes = ALONE) -> Result:
     """Write the map, and if asked for the ``report`` on its accuracy and classify's ``map_report``. The models of both
-    steps before stay in the folder :func:`models_folder`."""
+    steps before stay in the folder :func:`models_folder`. Several ``processes`` share every step."""
     started = time.monotonic()
     first, then, last = _steps(config)
     sources = [source.path for source in (config.spectral, config.second) if source]
@@ -80,15 +82,16 @@ def landcover(config: LandcoverConfig, progress: Progress) -> Result:
     low, high = _SHARES[config.preset]
     if config.pretrained is not None:
         low, high = 0.0, (high - low) / (1.0 - low)
-    with _keeping(config, progress) as done:
+    with _keeping(config, progress, processes) as done:
         if config.pretrained is None:
             job = fingerprint(first, *sources)
-            _step(1, pretrain, first, job=job, done=done, progress=progress.part(0.0, low))
+            _step(1, pretrain, first, job=job, done=done, progress=progress.part(0.0, low), processes=processes)
         job = fingerprint(then, then.pretrained, *sources, content=drawn)
-        trained = _step(2, train, then, job=job, done=done, progress=progress.part(low, high))
+        part = progress.part(low, high)
+        trained = _step(2, train, then, job=job, done=done, progress=part, processes=processes)
         progress.message(tr("Step {number} of 3: {step}.", number=3, step="classify"))
-        mapped = classify(last, _timed_anew(progress.part(high, 1.0)))
-        if config.report is not None:
+        mapped = classify(last, _timed_anew(progress.part(high, 1.0)), processes=processes)
+        if config.report is not None and processes.is_first:
             write_whole(config.report, Path(str(then.report)).read_bytes())
     return {
         **{name: trained[name] for name in ("overall_accuracy", "average_accuracy", "kappa")},
@@ -142,18 +145,23 @@ def _check(
 
 
 @contextmanager
-def _keeping(config: LandcoverConfig, progress: Progress) -> Iterator[DoneSteps]:
+def _keeping(config: LandcoverConfig, progress: Progress, processes: Processes) -> Iterator[DoneSteps]:
     """The folder of the models is this job's alone; one that holds nothing in the end is removed."""
     folder = models_folder(config.output)
+    path = folder / "steps.json"
+    if not processes.is_first:
+        processes.agree()  # the folder is there now
+        yield DoneSteps(path, trusted=False)
+        return
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(
             tr("{path} cannot be written ({reason}); please choose another place.", path=folder, reason=error.strerror)
         ) from None
-    path = folder / "steps.json"
     try:
         with claim(path, config.report):
+            processes.agree()
             yield DoneSteps(path, trusted=config.resume)
         progress.message(
             tr(
@@ -170,16 +178,17 @@ def _keeping(config: LandcoverConfig, progress: Progress) -> Iterator[DoneSteps]
 
 def _step(
     number: int,
-    verb: Callable[[Any, Progress], Result],
+    verb: Callable[..., Result],
     config: PretrainConfig | TrainConfig,
     *,
     job: str,
     done: DoneSteps,
     progress: Progress,
+    processes: Processes,
 ) -> Result:
     """The step's result: now, or as an earlier run left it."""
     name = verb.__name__
-    result = done.result(name, job)
+    result: Optional[Result] = processes.agree(done.result(name, job))
     if result is not None:
         progress.message(
             tr(
@@ -192,9 +201,21 @@ def _step(
         progress.skip_to(1.0)
         return result
     progress.message(tr("Step {number} of 3: {step}.", number=number, step=name))
-    result = verb(config, _timed_anew(progress))
-    done.note(name, job, result, made=filter(None, (result["output"], result.get("report"))))
+    result = verb(config, _timed_anew(progress), processes=processes)
+    if processes.is_first:
+        done.note(name, job, result, made=filter(None, (result["output"], result.get("report"))))
+    else:
+        _wait_for(config.output, progress)
     return result
+
+
+def _wait_for(path: str, progress: Progress) -> None:
+    """What another machine has written may come into sight late on a network's file system."""
+    for _ in range(_SIGHT_S):
+        progress.check_canceled()
+        if os.path.exists(path):
+            return
+        time.sleep(1.0)
 
 
 def _timed_anew(progress: Progress) -> Progress:

@@ -23,14 +23,14 @@ Tile = dict[str, "np.ndarray[Any, Any]"]
 
 class MapWriters:
     """The rasters at ``paths``, by name, of which "output" is the map; all appear when the block of ``outputs`` ends,
-    or none. ``nodata`` is the map's."""
+    or none. Without ``outputs`` the tiles are made for another process to write. ``nodata`` is the map's."""
 
     def __init__(
         self,
         paths: Mapping[str, Optional[str]],
         classifier: Classifier,
         grid: Grid,
-        outputs: ExitStack,
+        outputs: Optional[ExitStack],
         *,
         inputs: Sequence[str],
         tags: Mapping[str, object],
@@ -69,10 +69,11 @@ class MapWriters:
                 descriptions=[f"Share of {name} bands with data (%)" for name in self._sensors],
             ),
         }  # fmt: skip
+        self._names = [name for name in table if paths.get(name)]
         self._writers: dict[str, RasterWriter] = {}
         for name, how in table.items():
             path = paths.get(name)
-            if path:
+            if path and outputs is not None:
                 how = {"dtype": "float32", "nodata": -1.0, **how}
                 self._writers[name] = outputs.enter_context(create_raster(path, grid, tags=tags, inputs=inputs, **how))
 
@@ -92,10 +93,10 @@ class MapWriters:
             **found, "output": classes, "probabilities": probabilities, "confidence": confidence,
             "quality": np.round(100 * shares).astype(np.uint8),
         }  # fmt: skip
-        if "entropy" in self._writers:
+        if "entropy" in self._names:
             tile["entropy"] = normalized_entropy(probabilities)
         sums = np.bincount(best, confidence[enough].astype(np.float64), len(self._values))
-        return {**{name: tile[name] for name in self._writers}, "confidence_sums": sums}
+        return {**{name: tile[name] for name in self._names}, "confidence_sums": sums}
 
     def write(self, window: Window, tile: Tile) -> None:
         for name, writer in self._writers.items():

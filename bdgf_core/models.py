@@ -92,7 +92,7 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
         found = model.document.get("accuracy")
         if found is not None and len(Accuracy.from_json(found).confusion) != len(legend):
             raise ValueError("its accuracy is that of other classes")
-        network = _group_network(config, _under("network.", model.tensors))
+        network = group_network(config, _under("network.", model.tensors))
         scale = _scale(_under("scale.", model.tensors), feature_channels(pretrained.process.stack.depth), config)
         calibration = model.document.get("calibration")
         temperature = check_temperature(calibration["temperature"]) if calibration is not None else 1.0
@@ -132,7 +132,8 @@ def _pretrained(document: dict[str, Any], tensors: Tensors) -> Pretrained:
     return Pretrained(document, sensors, denoiser, ForwardProcess.of(stack, float(looks)), seed)
 
 
-def _group_network(config: GroupConfig, tensors: Tensors) -> GroupNetwork:
+def group_network(config: GroupConfig, tensors: Tensors) -> GroupNetwork:
+    """The network with these weights and trees, in eval mode. Raises ValueError where they are others."""
     grown = _under("trees.", tensors)
     network = _filled(
         lambda: GroupNetwork(config), {name: found for name, found in tensors.items() if not name.startswith("trees.")}

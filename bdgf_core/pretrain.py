@@ -137,7 +137,9 @@ def pretrain(config: PretrainConfig, progress: Progress, *, processes: Processes
             unfinished = Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
             state = ending.enter_context(unfinished).state("denoiser")
             saved = state.load()
-        saved = _handed_out(saved, processes)
+        if processes.agree(saved is not None):
+            told = processes.hand_out(saved.tensors, saved.document) if saved else processes.hand_out({})
+            saved = Model("unfinished", *told)
         memory = processes.agree(memory_bound(config.memory_mb))
         pool = PatchPool(
             stack, sensors, memory_bytes=memory // 2, rng=np.random.default_rng(config.seed),
@@ -286,18 +288,6 @@ def fit_denoiser(
     for norm in norms:
         norm.momentum = 0.1
     return denoiser.eval(), curve
-
-
-def _handed_out(saved: Optional[Model], processes: Processes) -> Optional[Model]:
-    """What the first process has loaded, in all."""
-    if not processes.agree(saved is not None):
-        return None
-    if not processes.is_first:
-        return Model("unfinished", *processes.receive(0))
-    assert saved is not None
-    for other in range(1, processes.count):
-        processes.send(saved.tensors, saved.document, to=other)
-    return saved
 
 
 def _share(sensor: Sensor) -> str:

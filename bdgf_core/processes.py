@@ -92,13 +92,16 @@ class Processes:
             ) from error
 
     def leave(self) -> None:
-        """At the end of a job that went well."""
+        """At the end of a job that went well; one that is gone already harms nobody any more."""
         if self.count > 1:
             import torch
             from torch import distributed
 
-            self.total(torch.zeros(1))  # the first one may be the one that keeps the store
-            distributed.destroy_process_group()
+            try:
+                self.total(torch.zeros(1))  # the first one may be the one that keeps the store
+                distributed.destroy_process_group()
+            except RuntimeError:
+                pass
 
     def agree(self, value: Any = None) -> Any:
         """What the first process has as ``value``, strict JSON, for all: the others wait for it."""
@@ -134,6 +137,14 @@ class Processes:
         data = torch.empty(size, dtype=torch.uint8)
         distributed.recv(data, source)
         return document, load(data.numpy().tobytes())
+
+    def hand_out(self, tensors: Mapping[str, torch.Tensor], document: Any = None) -> Message:
+        """What the first process gives, for all."""
+        if not self.is_first:
+            return self.receive(0)
+        for other in range(1, self.count):
+            self.send(tensors, document, to=other)
+        return document, dict(tensors)
 
     def total(self, tensor: torch.Tensor) -> torch.Tensor:
         """The sum over all processes, in place."""

@@ -23,6 +23,7 @@ from .memory import memory_bound, peak_memory_mb
 from .models import classifier_tensors, load_pretrained
 from .network.group import PATCH, GroupConfig
 from .ood import OutOfDistribution
+from .processes import ALONE, Processes
 from .progress import Progress
 from .projection import project_branches
 from .raster.labels import Labels, LabelSource, rasterize_labels
@@ -133,13 +134,15 @@ class TrainConfig:
             raise InputError(tr("Training takes at least one epoch, not {epochs}.", epochs=self.epochs))
 
 
-def train(config: TrainConfig, progress: Progress) -> dict[str, Any]:
-    """Train a classifier from labelled pixels, validate it, write the model and its report."""
+def train(config: TrainConfig, progress: Progress, *, processes: Processes = ALONE) -> dict[str, Any]:
+    """Train a classifier from labelled pixels, validate it, write the model and its report. Several ``processes`` share
+    the fits, and all return what the first one has written."""
     with ExitStack() as ending:
-        return _train(config, progress, ending)
+        result = _train(config, progress, ending, processes)
+    return dict(processes.agree(result))
 
 
-def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[str, Any]:
+def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes: Processes) -> dict[str, Any]:
     started = time.monotonic()
     preset = PRESETS[config.preset]
     output = check_model_path(config.output)
@@ -152,8 +155,9 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     for path in (output, config.report):
         if path is not None:
             check_writable(path, inputs=inputs)
-    ending.enter_context(claim(output, config.report))
-    device = choose_device(config.device)
+    if processes.is_first:
+        ending.enter_context(claim(output, config.report))
+    device = choose_device(config.device, processes)
     progress.message(device.told)
     pretrained = load_pretrained(config.pretrained)
     spectral, second = match_sources(pretrained.sensors, config.spectral, config.second)
@@ -173,8 +177,8 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
         labels = take_labels(config, there, progress)
         samples, scale = gather_samples(
             pretrained.reader(stack, device), labels, components=preset.feature_components,
-            memory_bytes=memory_bound(config.memory_mb),
-            progress=progress.part(0.01, 0.29),
+            memory_bytes=processes.agree(memory_bound(config.memory_mb)),
+            progress=progress.part(0.01, 0.29), processes=processes,
         )  # fmt: skip
         unlabelled = None
         if config.unlabelled:
@@ -207,14 +211,27 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     drawn_bytes.append(repr(labels.legend).encode())
     sources = [source.path for source in (spectral, second) if source]
     job = fingerprint(config, config.pretrained, *sources, content=drawn_bytes)
-    unfinished = ending.enter_context(
-        Unfinished(output, job, resume=config.resume, every_s=config.checkpoint_s, progress=progress)
-    )
+    resume = config.resume or not processes.is_first
+    unfinished = Unfinished(output, job, resume=resume, every_s=config.checkpoint_s, progress=progress)
+    if processes.is_first:
+        ending.enter_context(unfinished)
+    processes.agree()  # nothing is left to be removed by the first one that another would load
     share = 0.3 + 0.67 * (len(runs) / (len(runs) + len(folds.folds)) if config.without_features else 1.0)
     fitted = fit_networks(
         network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, share),
-        unfinished=unfinished,
+        unfinished=unfinished, processes=processes,
     )  # fmt: skip
+    plain = []
+    if config.without_features and folds.folds:
+        unguided = replace(
+            network_config, guide_cnn=False, guide_transformer=False, guide_mamba=False, guide_trees=False
+        )
+        plain = fit_networks(
+            unguided, samples, runs[: len(folds.folds)], how, unlabelled=unlabelled, device=device,
+            progress=progress.part(share, 0.97), unfinished=unfinished, name="plain-fit", processes=processes,
+        )  # fmt: skip
+    if not processes.is_first:
+        return {}
     network, curve = fitted[-1]
     held_out = [
         HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
@@ -222,14 +239,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
     ]
     own, beside = held_out[: len(folds.folds)], held_out[len(folds.folds) :]
     accuracy = accuracy_document(config.validation, folds, own, beside[0] if beside else None, len(labels.legend))
-    if accuracy and config.without_features:
-        unguided = replace(
-            network_config, guide_cnn=False, guide_transformer=False, guide_mamba=False, guide_trees=False
-        )
-        plain = fit_networks(
-            unguided, samples, runs[: len(folds.folds)], how, unlabelled=unlabelled, device=device,
-            progress=progress.part(share, 0.97), unfinished=unfinished, name="plain-fit",
-        )  # fmt: skip
+    if accuracy and plain:
         told = [
             HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
             for (trained, _), fold in zip(plain, folds.folds)
@@ -256,6 +266,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack) -> dict[s
         "training": {
             "preset": config.preset, "steps": steps, "unlabelled": config.unlabelled, "seed": config.seed,
             "device": str(device), "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
+            "processes": processes.count,
         },
     }  # fmt: skip
     progress.update(1.0)

@@ -18,7 +18,7 @@ from typing import Any, Mapping, Optional, Sequence
 import torch
 
 from . import __version__
-from .checkpoint import Model, load_model, save_model
+from .checkpoint import Model, load_model, read_document, save_model
 from .errors import BdgfError, ModelFileError
 from .files import STATE_SUFFIX, hidden_folder
 from .progress import Progress
@@ -54,6 +54,17 @@ class Unfinished:
 
     def state(self, name: str) -> State:
         return State(self, name)
+
+    def names(self) -> set[str]:
+        """Of the states that this job has saved, by their files' headers."""
+        found = set()
+        for path in self._folder.glob(f"*{STATE_SUFFIX}"):
+            try:
+                if read_document(path)[1].get("job") == self._job:
+                    found.add(path.stem)
+            except ModelFileError:
+                pass
+        return found
 
     def remove(self) -> None:
         for path in self._folder.glob(f"*{STATE_SUFFIX}"):

@@ -25,7 +25,7 @@ def lighten(trick: str) -> None:
     bdgf_core.pretrain._RECALIBRATION_BATCHES = 2
     presets, trained = bdgf_core.pretrain.PRESETS, bdgf_core.train.PRESETS
     presets["quick"] = replace(presets["quick"], side=8)
-    fit = replace(trained["quick"].fit, statistics_steps=2, batch=8)
+    fit = replace(trained["quick"].fit, batch=8)
     trained["quick"] = replace(trained["quick"], fit=fit, folds=2)
     if trick == "smooth":  # the first steps of Adam follow the sign of a gradient however small it is
         torch.optim.Adam = lambda weights, lr: torch.optim.SGD(weights, lr=0.02, momentum=0.9)  # type: ignore

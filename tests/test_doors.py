@@ -105,7 +105,7 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
     if room(path) in {"diffusion", "network"}:
         assert "osgeo" not in names
     torchless = {"raster", "accuracy", "checkpoint", "report", "info", "assess", "suggestsites", "trainingsummary"}
-    torchless |= {"checkinputs", "checks", "environment", "installed", "machine", "redaction", "self_test"}
+    torchless |= {"checkinputs", "checks", "environment", "installed", "machine", "redaction", "self_test", "processes"}
     if room(path) in {*torchless, *FRONT, *GROUND}:
         assert not names & {"torch", "einops", "safetensors", "sklearn"}
     if room(path) != "raster":

@@ -31,7 +31,7 @@ def on_gpu(chain: Chain, name: str) -> ClassifyConfig:
 
 def test_in_float32_the_map_is_that_of_the_cpu(chain, monkeypatch):
     gpu = Device(torch.device("cuda"), "test", bfloat16=False)
-    monkeypatch.setattr("bdgf_core.classify.choose_device", lambda name: gpu)
+    monkeypatch.setattr("bdgf_core.classify.choose_device", lambda *_: gpu)
     config = on_gpu(chain, "float32")
     run(classify, config)
     assert (read(config.output) == read(chain.classify.output)).mean() >= 0.9999

@@ -116,7 +116,7 @@ def steps(chain, monkeypatch):
     fail: list[str] = []
 
     def stand_in(name: str):
-        def step(config, progress):
+        def step(config, progress, *, processes):
             if name in fail:
                 raise Canceled
             done.append(name)

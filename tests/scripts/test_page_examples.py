@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 IN_ORDER = (
     "checkinputs", "traininglayer", "trainingsummary", "pretrain", "train", "classify", "suggestsites", "assess",
-    "landcover", "modelinfo", "environment", "scripting", "data", "tutorial",
+    "landcover", "modelinfo", "environment", "scripting", "cluster", "data", "tutorial",
 )  # fmt: skip
 ELSEWHERE = ("installengine", "chains")  # one downloads, the others take minutes; they have tests of their own
 SHORT = {
