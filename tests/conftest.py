@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from pathlib import Path
+from typing import Iterator
 
 import numpy as np
 import pytest
@@ -22,6 +23,21 @@ os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
 # Tests read English texts, whatever the machine speaks.
 os.environ["LC_ALL"] = "C.UTF-8"
 os.environ.pop("BDGF_LANGUAGE", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_repository_stays_as_it_is() -> Iterator[None]:
+    """Tests and what they start write to temporary folders."""
+    before = _files()
+    yield
+    assert not _files() - before
+
+
+def _files() -> set[Path]:
+    """Of the folders in which a process that mistook its folder would write."""
+    folders = (ROOT, *(ROOT / name for name in ("bdgf_core", "bdgf_qgis", "docs", "scripts", "tests")))
+    made = ("__pycache__", "build", "dist", "demo_output")
+    return {path for folder in folders for path in folder.iterdir() if path.name not in made and path.name[0] != "."}
 
 
 @pytest.fixture(autouse=True)
