@@ -24,6 +24,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from .styling import to_top
 from .translation import tr
 
 FIELD = "class"
@@ -104,6 +105,7 @@ class ReadyToDraw(QgsProcessingLayerPostProcessorInterface):
             layer.setCrs(self._crs)  # in the file it is an undefined one, which QGIS would reproject
         layer.startEditing()
         layer.triggerRepaint()
+        to_top(layer, context)
 
 
 def _renderer(classes: Sequence[tuple[str, str]]) -> QgsCategorizedSymbolRenderer:

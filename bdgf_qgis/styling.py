@@ -50,7 +50,7 @@ def as_label(value: Any) -> str:
 
 class FileStyle(QgsProcessingLayerPostProcessorInterface):
     """Gives a loaded layer the style that lies in or beside its file, and a map its classes' names and colours.
-    ``on_top`` moves it to the top of its group: QGIS puts it above the active layer, which may lie below a map."""
+    With ``on_top`` it goes to the top of its group."""
 
     _kept: list[FileStyle] = []  # Processing keeps no reference of its own
 
@@ -68,10 +68,11 @@ class FileStyle(QgsProcessingLayerPostProcessorInterface):
             layer.setRenderer(paletted(layer, self._classes))
         layer.triggerRepaint()
         if self._on_top:
-            _to_top(layer, context)
+            to_top(layer, context)
 
 
-def _to_top(layer: QgsMapLayer, context: QgsProcessingContext) -> None:
+def to_top(layer: QgsMapLayer, context: QgsProcessingContext) -> None:
+    """Moves a loaded layer to the top of its group: QGIS puts it above the active layer, which may lie below others."""
     node = context.project().layerTreeRoot().findLayer(layer.id()) if context.project() else None
     if node is None or node.parent().children()[0] == node:
         return

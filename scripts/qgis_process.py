@@ -52,18 +52,22 @@ class QgisProcess:
             "XDG_RUNTIME_DIR": str(profile),
             "BDGF_PYTHON": str(python),
         }
+        said = []
         # Debian bookworm's qgis_process is a wrapper that passes an option which the program beside it does not know.
         for executable in ("qgis_process", "qgis_process.bin"):
             try:
                 command = [executable, "plugins", "enable", "bdgf_qgis"]
                 done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            except OSError:
+            except OSError as error:
+                said.append(f"{executable}: {error.strerror}")
                 continue
-            # In a profile that was used before, enabling again counts as a failure.
-            if done.returncode == 0 or "already enabled" in done.stdout + done.stderr:
+            # In a profile that was used before, enabling again counts as a failure; and QGIS may fall as it ends.
+            if done.returncode == 0 or re.search("already enabled|Enabled bdgf_qgis", done.stdout + done.stderr):
                 return cls(executable, environment)
+            said.append(f"{executable} ended with {done.returncode}: {_reason(done.stderr)}")
         raise StepFailed(
-            "neither qgis_process nor qgis_process.bin runs here and loads the plugin; try 'qgis_process plugins'."
+            f"neither qgis_process nor qgis_process.bin runs here and loads the plugin ({'; '.join(said)}); try "
+            "'qgis_process plugins'."
         )
 
     def run(self, algorithm: str, parameters: Mapping[str, str]) -> Step:

@@ -103,6 +103,11 @@ class TrainingLayerAlgorithm(base.BdgfAlgorithm):
             raise QgsProcessingException(
                 tr("The output {path} is no GeoPackage; choose a file name that ends in .gpkg.", path=path)
             )
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            raise QgsProcessingException(
+                tr("The folder {folder} does not exist; please create it or choose another.", folder=folder)
+            )
         if os.path.exists(path):
             raise QgsProcessingException(
                 tr("{path} exists, and what was drawn in it would be lost; choose another file name.", path=path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
@@ -128,6 +127,8 @@ def test_crs_is_the_chosen_one_then_the_rasters_then_the_projects(made, scene, c
 def test_bad_requests_are_sentences(check, scene, made):
     given = dict(GRID=scene.spectral, OUTPUT=scene.path("training.gpkg"))
     assert check("traininglayer", **given) == ""
+    nowhere = {**given, "OUTPUT": scene.path("nowhere/training.gpkg")}
+    assert "does not exist; please create it" in check("traininglayer", **nowhere)
     for classes, words in (
         ([], "no classes"),
         (["", "#ffffff"], "no classes"),
@@ -152,8 +153,8 @@ def test_any_file_name(made, scene):
 
 
 def test_a_file_that_cannot_be_written_is_named(run, scene):
-    path = os.path.join(scene.spectral, "training.gpkg")
-    with pytest.raises(QgsProcessingException, match="could not be written to .*training.gpkg"):
+    path = scene.path("x" * 300 + ".gpkg")
+    with pytest.raises(QgsProcessingException, match="could not be written to .*x.gpkg"):
         run("traininglayer", GRID=scene.spectral, OUTPUT=path)
 
 
