@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Optional
 
 import numpy as np
@@ -17,7 +18,7 @@ from .duration import duration
 from .errors import InputError, ModelFileError
 from .files import check_writable, claim
 from .input_checks import warn_of_inputs
-from .inputs import InputReader, NetworkInputs, tile_side
+from .inputs import Arrays, InputReader, NetworkInputs, tile_side
 from .map_summary import MapSummary
 from .map_writers import MapWriters, Tile
 from .memory import memory_bound, peak_memory_mb
@@ -35,6 +36,7 @@ from .report import write_report
 from .report_map import map_report
 from .sensors import match_sources, open_stack, second_kind
 from .stoppable import stoppable
+from .stream import Stream
 from .translation import tr
 from .unfinished import CHECKPOINT_S, Unfinished, fingerprint
 
@@ -103,7 +105,7 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
     if config.report:
         check_writable(config.report, inputs=inputs)
     _refuse_unknown(config, classifier)
-    classifier.network.to(device.torch)
+    classifier.network.to(device.torch).fold()
     kind = second_kind(classifier.pretrained.sensors)
     with ExitStack() as outputs:
         if processes.is_first:
@@ -129,31 +131,40 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
         files = outputs if processes.is_first else None
         writers = MapWriters(paths, classifier, grid, files, inputs=inputs, tags=tags)
         least, timed = max(config.min_data, 1e-6), False
+        stream = outputs.enter_context(Stream())  # ends before the writers do
 
-        def made(window: Window) -> Tile:
-            seen = reader.read(window, least=least)
+        def made(window: Window, arrays: Arrays) -> Tile:
+            seen = reader.read(window, least=least, arrays=arrays)
             enough = np.all([share >= least for share in seen.data_share.values()], 0)
             found = _found(config, classifier, reader, seen, enough, parts, progress) if enough.any() else {}
             return writers.tile(seen, enough, found)
 
         if not processes.is_first:
-            for i in processes.agree()[processes.rank :: processes.count]:
-                processes.send({name: torch.from_numpy(array) for name, array in made(windows[i]).items()})
+            mine = [windows[i] for i in processes.agree()[processes.rank :: processes.count]]
+            for window, arrays in zip(mine, stream.ahead(reader.fetch, mine)):
+                processes.send({name: torch.from_numpy(array) for name, array in made(window, arrays).items()})
             return dict(processes.agree())
         todo = processes.agree(done.missing(len(windows)))
         turns = {i: turn % processes.count for turn, i in enumerate(todo)}
         summary = MapSummary(classifier.legend, grid)
-        for i, window in enumerate(windows):
+
+        def fetch(i: int) -> tuple[Optional[Tile], Arrays]:
             tile = done.load(i)
+            return tile, reader.fetch(windows[i]) if tile is None and not turns.get(i) else {}
+
+        for i, (tile, arrays) in enumerate(stream.ahead(fetch, range(len(windows)))):
+            window, turn = windows[i], turns.get(i, 0)
             if tile is not None:
-                writers.write(window, tile)
+                stream.behind(partial(writers.write, window, tile))
                 summary.add(window, tile)
                 progress.skip_to(0.99 * (i + 1) / len(windows))
                 continue
             began = time.monotonic()
-            turn = turns.get(i, 0)
-            tile = made(window) if turn == 0 else {k: t.numpy() for k, t in processes.receive(turn)[1].items()}
-            writers.write(window, tile)
+            if turn == 0:
+                tile = made(window, arrays)
+            else:
+                tile = {name: tensor.numpy() for name, tensor in processes.receive(turn)[1].items()}
+            stream.behind(partial(writers.write, window, tile))
             done.add(i, tile)
             summary.add(window, tile)
             if not timed and len(windows) > 1 and turn == 0 and tile["confidence_sums"].any():
@@ -167,6 +178,7 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
                     )
                 )
             progress.update(0.99 * (i + 1) / len(windows))
+        stream.drain()
         if not summary.mapped:
             unfinished.remove()
             raise InputError(

@@ -22,6 +22,7 @@ from .raster.window import Window
 from .samples.sensor import Sensor
 
 MARGIN = PATCH // 2
+Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,20 @@ class InputReader:
     scale: Optional[FeatureScale] = None
     patch: int = PATCH
 
+    def fetch(self, window: Window) -> Arrays:
+        """What :meth:`read` wants of the files: the pixels of every sensor, with the margin and the encoder's halo."""
+        return self.stack.read(window.expand(self.patch // 2 + HALO)).arrays
+
     @torch.no_grad()
-    def read(self, window: Window, *, least: float = 0.0) -> NetworkInputs:
-        """Without diffusion features, (0, …), where no pixel has the share ``least`` of data in every sensor."""
+    def read(self, window: Window, *, least: float = 0.0, arrays: Optional[Arrays] = None) -> NetworkInputs:
+        """Without diffusion features, (0, …), where no pixel has the share ``least`` of data in every sensor.
+        ``arrays`` is what was fetched of the window already."""
         grid = Window(0, 0, self.stack.grid.height, self.stack.grid.width)
         margin = window.expand(self.patch // 2)
         whole = window.expand(self.patch // 2 + HALO)
         seen = whole.intersection(grid)
         assert seen is not None, "the window lies outside of the raster"
-        arrays = self.stack.read(whole).arrays
+        arrays = self.fetch(window) if arrays is None else arrays
         centre = (slice(None), *_within(window, whole))
         share = {name: s.data_share(arrays[name][centre]) for name, s in self.sensors.items()}
         around = _within(margin, whole)
@@ -124,9 +130,10 @@ def band_stack(sensors: Mapping[str, Sensor]) -> BandStack:
 def tile_side(depth: int, *, memory_bytes: int) -> int:
     """Pixels a side of a tile whose features and classification fit the memory, between 32 and 512."""
     features = feature_channels(depth) * 4
-    # The encoder's first block holds a few copies of 32 channels at full depth. Afterwards the transformer's tokens of
-    # every pixel stand beside the features: 22 kB a pixel, measured.
-    per_pixel = max(depth * 32 * 4 * 3.5 + 3 * features, 2 * features + 22_000)
+    # The encoder's first block holds a few copies of 32 channels at full depth. Afterwards the transformer's tokens and
+    # the CNN's maps, by the bands, stand beside the features: measured. Arrays of the depth: this tile's and the next.
+    network = 6_000 + 330 * min(depth, 30)
+    per_pixel = max(depth * 32 * 4 * 3.5 + 3 * features, 2 * features + network) + 10 * depth * 4
     side = int((memory_bytes / per_pixel) ** 0.5) - 2 * (HALO + MARGIN)
     return max(32, min(512, side // 16 * 16))
 

@@ -58,7 +58,8 @@ class ChannelAttention(nn.Module):
     """Channel attention of one feature map (Eqs. 21–23): (B, E, P, P) → (B, E, P, P).
 
     E′ = rowmax(E) − E turns the softmax towards channels *unlike* the query's, which counters redundancy; λ grows
-    from 0."""
+    from 0. Positions come first inside, as channels-last maps have them in memory: the products are then whole rows.
+    """
 
     def __init__(self, embedding: int) -> None:
         super().__init__()
@@ -66,7 +67,8 @@ class ChannelAttention(nn.Module):
         self.scale = nn.Parameter(torch.zeros(()))  # λ
 
     def forward(self, f: Tensor) -> Tensor:
-        q, k, v = self.qkv(f).flatten(2).chunk(3, 1)  # (B, E, P·P)
-        energy = q @ k.transpose(1, 2)  # (B, E, E) over positions
-        attention = torch.softmax(energy.amax(-1, keepdim=True) - energy, -1)
-        return torch.add(v, self.scale * (attention @ v)).view_as(f)
+        q, k, v = self.qkv(f).flatten(2).transpose(1, 2).chunk(3, 2)  # (B, P·P, E)
+        unlike = -q.transpose(1, 2) @ k  # −E (B, E, E), over positions
+        attention = torch.softmax(unlike, -1)  # that of E′, whose row maxima a softmax does not see
+        out = torch.add(v, self.scale * (v @ attention.transpose(1, 2)))  # (B, P·P, E)
+        return out.transpose(1, 2).view(f.shape)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from .cnn import GuidedCNN
 from .dropout import Dropout
 from .mutual import MutualLearning
-from .sequence import GuidedMamba
+from .sequence import GuidedMamba, SequenceEncoder
 from .statistics import window_statistics
 from .threads import side_by_side
 from .transformer import GuidedTransformer
@@ -26,6 +26,7 @@ from .trees import Trees
 EMBEDDING = 64
 PATCH = 9
 _MOST_CHANNELS = 1_000_000
+Block = Tuple[slice, slice]  # of rows and columns
 
 
 @dataclass(frozen=True)
@@ -174,55 +175,66 @@ class GroupNetwork(nn.Module):
         """Class probabilities (K, H − P + 1, W − P + 1) for every full patch of an image; inputs (channels, H, W).
         With ``disagreement`` that of the branches follows as channel K.
 
-        What depends on single pixels or on valid convolutions is computed once for the image; the Mamba branch,
-        and a padded CNN, see patches, ``batch`` at a time. Equal to :meth:`forward` on each patch.
-        ``on_batch`` is called before each batch, on several threads, and may raise.
+        What depends on single pixels or on valid convolutions is computed once for the image; the rest of the
+        transformer, the Mamba branch and a padded CNN see patches, ``batch`` at a time. Equal to :meth:`forward` on
+        each patch. ``on_batch`` is called before each batch, on several threads, and may raise.
         """
         c = self.config
         rows, cols = spectral.shape[1] - c.patch + 1, spectral.shape[2] - c.patch + 1
-        images = [None if x is None else x[None] for x in (spectral, second, diffusion)]
-        local = global_ = statistics = None
+        image = _channels_last(spectral)
+        others = [None if x is None else _channels_last(x) for x in (second, diffusion)]
+        bands = [None if x is None else _by_pixel(x) for x in (spectral, second)]
+        local = guide = statistics = None
+        tokens: dict[str, Tensor] = {}
         if self.trees is not None:
-            statistics = self.tree_features(spectral[None], images[1], images[2])  # (rows·cols, F)
+            statistics = self.tree_features(image, *others).view(rows, cols, -1)
         if c.cnn and not c.padded_cnn:
-            local = self.cnn(*images)[0]  # (E, rows + 2, cols + 2)
+            local = _by_pixel(self.cnn(image, *others)[0])  # (rows + P − 7, cols + P − 7, E)
         if c.transformer:
-            global_ = self.transformer(*images)  # (rows·cols, E)
-        reduced = self._reduce(images[2])
+            tokens = {name: found[0] for name, found in self.transformer.tokens(image, *others).items()}
+        reduced = self._reduce(others[1])
+        if reduced is not None:
+            step = c.patch // c.attention_cells if c.patch % c.attention_cells == 0 else 1
+            guide = _by_pixel(F.avg_pool2d(reduced, step, 1)[0])  # the cells that a patch may have
+        deep = _by_pixel(diffusion) if c.cnn and c.padded_cnn and diffusion is not None else None
 
-        def classify(start: int) -> Tensor:
+        def classify(block: Block) -> Tensor:
             on_batch()
-            index = torch.arange(start, min(start + batch, rows * cols), device=spectral.device)
-            row, col = index // cols, index % cols
+            spec, sec, dif = (None if x is None else _patches(x, block, c.patch) for x in (*bands, deep))
             embeddings: dict[str, Tensor] = {}
-            spec, sec = gather_patches(spectral, row, col, c.patch), None
-            if second is not None:
-                sec = gather_patches(second, row, col, c.patch)
             maps = None
-            if c.cnn and local is not None:
-                maps = gather_patches(local, row, col, local.shape[-1] - cols + 1)
+            if local is not None:
+                maps = _patches(local, block, local.shape[1] - cols + 1)
             elif c.cnn:
-                maps = self.cnn(spec, sec, None if diffusion is None else gather_patches(diffusion, row, col, c.patch))
+                maps = self.cnn(spec, sec, dif)
             if maps is not None:
                 embeddings["cnn"] = maps.mean((2, 3))
-            if global_ is not None:
-                embeddings["transformer"] = global_[index]
+            if c.transformer:
+                embeddings["transformer"] = self.transformer.attended(
+                    {name: found[block].flatten(0, 1) for name, found in tokens.items()}
+                )
             if c.mamba:
-                guide = None if reduced is None else gather_patches(reduced[0], row, col, c.patch)
-                embeddings["mamba"] = self.mamba(spec, sec, guide, maps)
+                seen = None if guide is None else _patches(guide, block, guide.shape[1] - cols + 1, step)
+                embeddings["mamba"] = self.mamba(spec, sec, seen, maps)
             votes = None
             if self.trees is not None and statistics is not None:
-                votes = self.trees(statistics[index])
+                votes = self.trees(statistics[block].flatten(0, 1))
             output = self._classify(embeddings, votes)
             found = self.probabilities(output)
             return torch.cat((found, self.disagreement(output)[:, None]), 1) if disagreement else found
 
-        starts = range(0, rows * cols, batch)
-        if spectral.is_cuda:
-            out = [classify(start) for start in starts]
-        else:
-            out = side_by_side(classify, starts)
-        return torch.cat(out).T.reshape(-1, rows, cols)
+        blocks = _blocks(rows, cols, batch)
+        found = [classify(block) for block in blocks] if spectral.is_cuda else side_by_side(classify, blocks)
+        out = found[0].new_empty((rows, cols, found[0].shape[1]))
+        for block, values in zip(blocks, found):
+            out[block] = values.view(out[block].shape)
+        return out.movedim(2, 0)
+
+    def fold(self) -> None:
+        """Make mapping cheaper, in eval mode for good: the same numbers but for rounding, with other parameters."""
+        for module in self.modules():
+            if isinstance(module, SequenceEncoder):
+                module.fold()
 
     def probabilities(self, output: GroupOutput) -> Tensor:
         """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
@@ -299,6 +311,34 @@ def _entropy(probabilities: Tensor) -> Tensor:
     """In nats, over the last axis; 0 · ln 0 is 0."""
     entropy: Tensor = torch.special.entr(probabilities).sum(-1)
     return entropy
+
+
+def _channels_last(image: Tensor) -> Tensor:
+    """(channels, H, W) as a batch of one, laid out for the faster convolutions and box sums."""
+    return image[None].contiguous(memory_format=torch.channels_last)
+
+
+def _by_pixel(image: Tensor) -> Tensor:
+    """(channels, H, W) as (H, W, channels) in memory: the rows of its patches are copied many times faster."""
+    return image.permute(1, 2, 0).contiguous()
+
+
+def _patches(image: Tensor, block: Block, side: int, step: int = 1) -> Tensor:
+    """The patches whose upper left pixels are those of ``block``, of ``side`` pixels of which every ``step``-th is
+    taken: (H, W, channels) → (n, channels, P, P), channels last."""
+    patches = image.unfold(0, side, 1).unfold(1, side, 1)[block][..., ::step, ::step]  # (rows, cols, channels, P, P)
+    return patches.permute(0, 1, 3, 4, 2).flatten(0, 1).permute(0, 3, 1, 2)
+
+
+def _blocks(rows: int, cols: int, most: int) -> list[Block]:
+    """Rectangles of at most so many pixels that cover ``rows`` × ``cols``."""
+    width = -(-cols // -(-cols // most))
+    height = max(1, most // width)
+    return [
+        (slice(row, min(row + height, rows)), slice(col, min(col + width, cols)))
+        for row in range(0, rows, height)
+        for col in range(0, cols, width)
+    ]
 
 
 def gather_patches(image: Tensor, row: Tensor, col: Tensor, side: int) -> Tensor:

@@ -119,13 +119,16 @@ def _recur(delta: Tensor, x: Operands, states: Optional[Tensor]) -> Tensor:
     rates = (x.A.t() * math.log2(math.e)).contiguous()  # (N, D)
     y = torch.empty_like(delta)
     decay = y.new_empty((y.shape[1], *rates.shape))  # (b, N, D)
-    h = torch.zeros_like(decay)
+    h = torch.empty_like(decay)
     rows = (v.unsqueeze(2) for v in (delta, delta * x.u, x.C, y))  # (L, b, 1, D or N)
     for t, (delta_t, drive_t, C_t, y_t, B_t) in enumerate(zip(*rows, x.B.unsqueeze(3))):
-        torch.mul(delta_t, rates, out=decay)
-        torch.exp2(decay, out=decay)
-        h = torch.mul(decay, h, out=h if states is None else states[t])
-        h.addcmul_(drive_t, B_t)
+        state = h if states is None else states[t]
+        if t == 0:  # the state before the first step is zero
+            h = torch.mul(drive_t, B_t, out=state)
+        else:
+            torch.mul(delta_t, rates, out=decay)
+            torch.exp2(decay, out=decay)
+            h = torch.mul(decay, h, out=state).addcmul_(drive_t, B_t)
         torch.bmm(C_t, h, out=y_t)
     return y
 

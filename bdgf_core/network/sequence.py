@@ -10,6 +10,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .attention import ChannelAttention
 from .mamba import MambaBlock
@@ -28,13 +29,18 @@ class SequenceEncoder(nn.Module):
         self.mamba = MambaBlock(embedding)
         self.restore = nn.Linear(embedding, patch * patch)
         self.mix = nn.Conv2d(bands, embedding, 1)
-        self.norm = nn.BatchNorm2d(embedding)
+        self.norm: nn.Module = nn.BatchNorm2d(embedding)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = self.embed(x.flatten(2))  # (B, bands, E)
-        restored = self.restore(self.mamba(tokens)).view_as(x)
-        out: Tensor = torch.relu(self.norm(self.mix(restored + x)))
-        return out
+        bands = x.flatten(2)  # (B, bands, P·P)
+        restored = self.restore(self.mamba(self.embed(bands))) + bands
+        mixed = self.mix(restored.view(x.shape).contiguous(memory_format=torch.channels_last))
+        return torch.relu_(self.norm(mixed))
+
+    def fold(self) -> None:
+        """Let the convolution do the batch norm's work, in eval mode for good: one pass less over the patches."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.mix, self.norm = fuse_conv_bn_eval(self.mix, self.norm), nn.Identity()
 
 
 class GuidedMamba(nn.Module):

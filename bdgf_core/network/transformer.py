@@ -5,7 +5,7 @@ B batch; S, R, C channels of the spectral, second-sensor and diffusion inputs; E
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Mapping, Optional
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,8 @@ class Tokenizer(nn.Module):
         self.map = nn.Conv2d(channels, embedding, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-2:] != (self.patch, self.patch):  # box sums of channels-last maps are many times faster
+            x = x.contiguous(memory_format=torch.channels_last)
         logits = _BOUND * torch.tanh(self.attention(torch.relu(self.w7(x))).float() / _BOUND)
         weight = torch.exp(logits)  # (B, N, rows, cols)
         values = self.map(x).float()  # (B, E, rows, cols)
@@ -41,9 +43,9 @@ class Tokenizer(nn.Module):
             tokens = tokens / weight.flatten(2).sum(-1, keepdim=True)
             patch: Tensor = tokens[:, None, None]
             return patch
-        total = box_mean(weight, self.patch)
-        tokens = torch.stack([box_mean(values * w, self.patch) for w in weight.unsqueeze(2).unbind(1)], 1)
-        return (tokens / total.unsqueeze(2)).permute(0, 3, 4, 1, 2)
+        total = box_mean(weight, self.patch).permute(0, 2, 3, 1)
+        sums = [box_mean(values * w, self.patch).permute(0, 2, 3, 1) for w in weight.unsqueeze(2).unbind(1)]
+        return torch.stack(sums, 3) / total.unsqueeze(4)
 
 
 class GuidedTransformer(nn.Module):
@@ -73,10 +75,19 @@ class GuidedTransformer(nn.Module):
         self.norm = nn.LayerNorm(embedding)
 
     def forward(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> Tensor:
+        return self.attended({name: t.flatten(0, 2) for name, t in self.tokens(spectral, second, diffusion).items()})
+
+    def tokens(
+        self, spectral: Optional[Tensor], second: Optional[Tensor], diffusion: Optional[Tensor]
+    ) -> dict[str, Tensor]:
+        """The tokens of every full patch by stream, (B, rows, cols, N, E)."""
         inputs = {"spectral": spectral, "second": second, "diffusion": diffusion}
+        return {name: tokenizer(inputs[name]) for name, tokenizer in self.tokenizers.items()}
+
+    def attended(self, patches: Mapping[str, Tensor]) -> Tensor:
+        """The features (n, E) of patches, by whose streams' tokens (n, N, E)."""
         cls, tokens = {}, {}
-        for name, tokenizer in self.tokenizers.items():
-            patch_tokens = tokenizer(inputs[name]).flatten(0, 2)  # (B·patches, N, E)
+        for name, patch_tokens in patches.items():
             first = self.cls[name].expand(len(patch_tokens), 1, -1)
             stream = self.attend[name](torch.cat((first, patch_tokens), 1) + self.position[name])
             cls[name], tokens[name] = stream[:, 0], stream[:, 1:]
