@@ -49,7 +49,8 @@ _PATCHES_AT_ONCE = {"cpu": 256, "cuda": 1024}  # on a CPU more of them fall out 
 @dataclass(frozen=True)
 class ClassifyConfig:
     """What to map. ``min_data`` is the share of each sensor's bands that a pixel needs to be mapped; the rasters of
-    :data:`FURTHER` and the ``report`` come on request; ``tile`` pixels a side, by memory if None. What is done is saved
+    :data:`FURTHER` and the ``report`` come on request, all as cloud-optimised GeoTIFFs with ``cog``; ``tile`` pixels a
+    side, by memory if None. What is done is saved
     every ``checkpoint_s`` seconds; ``resume`` goes on from what an interrupted run of the same job has saved.
 
     ``entropy`` is Shannon's of the class probabilities over that of equal ones, ``disagreement`` that of the network's
@@ -71,6 +72,7 @@ class ClassifyConfig:
     report: Optional[str] = None
     tile: Optional[int] = None
     memory_mb: Optional[int] = None
+    cog: bool = False
     resume: bool = True
     checkpoint_s: float = CHECKPOINT_S
 
@@ -129,7 +131,7 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
         tags = {"BDGF_CLASSIFIER": config.classifier, "BDGF_DEVICE": device}
         paths = {name: getattr(config, name) for name in ("output", *FURTHER)}
         files = outputs if processes.is_first else None
-        writers = MapWriters(paths, classifier, grid, files, inputs=inputs, tags=tags)
+        writers = MapWriters(paths, classifier, grid, files, inputs=inputs, tags=tags, cog=config.cog)
         least, timed = max(config.min_data, 1e-6), False
         stream = outputs.enter_context(Stream())  # ends before the writers do
 

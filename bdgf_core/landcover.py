@@ -60,6 +60,7 @@ class LandcoverConfig:
     unlabelled: bool = False
     min_data: float = 0.5
     memory_mb: Optional[int] = None
+    cog: bool = False
     resume: bool = True
     checkpoint_s: float = CHECKPOINT_S
 

@@ -34,6 +34,7 @@ class MapWriters:
         *,
         inputs: Sequence[str],
         tags: Mapping[str, object],
+        cog: bool = False,
     ) -> None:
         legend = classifier.legend
         wide = max(legend.values) > 254
@@ -75,7 +76,8 @@ class MapWriters:
             path = paths.get(name)
             if path and outputs is not None:
                 how = {"dtype": "float32", "nodata": -1.0, **how}
-                self._writers[name] = outputs.enter_context(create_raster(path, grid, tags=tags, inputs=inputs, **how))
+                created = create_raster(path, grid, tags=tags, inputs=inputs, cog=cog, **how)
+                self._writers[name] = outputs.enter_context(created)
 
     def tile(self, seen: NetworkInputs, enough: np.ndarray[Any, Any], found: Tile) -> Tile:
         """What is to be written of a tile, by raster; nothing is found where no pixel has enough data. And

@@ -91,8 +91,10 @@ def create_raster(
     tags: Mapping[str, object] | None = None,
     style: str | None = None,
     inputs: Sequence[Union[str, Path]] = (),
+    cog: bool = False,
 ) -> Iterator[RasterWriter]:
     """Write a tiled, compressed GeoTIFF; it takes its name when the block ends, and never after an error in it.
+    ``cog`` makes it a cloud-optimised one, with overviews inside.
 
     ``legend`` gives colour table, category names and raster attribute table; ``style`` is the text of a ``.qml`` file
     to put beside the raster, by default the legend's. ``inputs`` are files that must not be overwritten. Raises
@@ -101,7 +103,7 @@ def create_raster(
     final = Path(path)
     check_output(final, inputs=inputs)
     kind = np.dtype(dtype)
-    _check_space(final, grid, bands, kind)
+    _check_space(final, grid, (3 * bands if cog else bands), kind)  # two files for a while, one with overviews
     unfinished = temporary_path(final, ".tif")
     style = style or (class_style(legend) if legend is not None else None)
     writer: RasterWriter | None = None
@@ -111,6 +113,8 @@ def create_raster(
         del dataset  # only the writer holds it, and closes the file by letting go
         yield writer
         writer.finish()
+        if cog:
+            _optimize(unfinished, final, legend)
         if style is not None:
             _beside(unfinished, ".qml").write_text(style, encoding="utf-8")
         _publish(unfinished, final)
@@ -140,7 +144,7 @@ def _create(
     tags: Mapping[str, object],
 ) -> gdal.Dataset:
     driver = gdal.GetDriverByName("GTiff")
-    compression = "ZSTD" if "<Value>ZSTD<" in driver.GetMetadataItem("DMD_CREATIONOPTIONLIST") else "DEFLATE"
+    compression = _compression()
     predictor = 3 if dtype.kind == "f" else 1 if legend is not None or dtype.itemsize == 1 else 2
     options = ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "BIGTIFF=IF_SAFER", f"COMPRESS={compression}"]
     options += [f"PREDICTOR={predictor}", "INTERLEAVE=BAND"]
@@ -162,6 +166,32 @@ def _create(
             dataset = None  # closed before its file is removed
             raise _write_failed(path, str(error)) from error
     return dataset
+
+
+def _optimize(path: Path, final: Path, legend: Legend | None) -> None:
+    """Make the finished file ``path`` a cloud-optimised one; the overviews of classes take the most frequent one."""
+    made, whole = path.with_name(f"{path.stem}.cog.tif"), None
+    resampling = "AVERAGE" if legend is None else "MODE"
+    predictor = "YES" if legend is None else "NO"
+    options = ["BLOCKSIZE=256", "BIGTIFF=IF_SAFER", f"COMPRESS={_compression()}", f"PREDICTOR={predictor}"]
+    options += ["OVERVIEWS=AUTO", f"RESAMPLING={resampling}", "NUM_THREADS=ALL_CPUS"]
+    with gdal_raises() as failures:
+        try:
+            whole = gdal.GetDriverByName("COG").CreateCopy(str(made), gdal.Open(str(path)), 0, options)
+            whole.FlushCache()
+        except RuntimeError as error:
+            failures.append(str(error))
+        del whole  # closed, which may fail as well, before it is renamed or removed
+    if failures:
+        raise _write_failed(final, failures[0])
+    for suffix in ("", ".aux.xml"):
+        if Path(f"{made}{suffix}").exists():
+            os.replace(f"{made}{suffix}", f"{path}{suffix}")
+
+
+def _compression() -> str:
+    options = gdal.GetDriverByName("GTiff").GetMetadataItem("DMD_CREATIONOPTIONLIST")
+    return "ZSTD" if "<Value>ZSTD<" in options else "DEFLATE"
 
 
 def _check_space(path: Path, grid: Grid, bands: int, dtype: np.dtype[np.generic]) -> None:

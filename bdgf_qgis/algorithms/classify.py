@@ -12,7 +12,7 @@ from qgis.core import (
 from bdgf_qgis.translation import tr
 
 from . import base, mapping
-from .parameters import MODEL_FILTER, device, memory, min_data, page, resume, second, spectral
+from .parameters import MODEL_FILTER, cog, device, memory, min_data, page, resume, second, spectral
 
 
 class ClassifyAlgorithm(mapping.MappingAlgorithm):
@@ -55,6 +55,7 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             device(),
             min_data(),
             memory(),
+            cog(),
             resume(),
             QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
         ):
@@ -87,6 +88,7 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             "device": self.parameterAsString(parameters, "DEVICE", context),
             "min_data": self.parameterAsDouble(parameters, "MIN_DATA", context),
             "memory_mb": self.memory_mb(parameters, context),
+            "cog": self.parameterAsBool(parameters, "COG", context),
             "resume": self.parameterAsBool(parameters, "RESUME", context),
             **self.files_out(parameters, context),
         }

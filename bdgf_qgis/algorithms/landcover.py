@@ -18,6 +18,7 @@ from .parameters import (
     advanced,
     bands,
     class_field,
+    cog,
     device,
     epochs,
     labels,
@@ -88,6 +89,7 @@ class LandCoverAlgorithm(mapping.MappingAlgorithm):
             unlabelled(),
             min_data(),
             memory(),
+            cog(),
             resume(),
             QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
             QgsProcessingParameterRasterDestination(

@@ -139,6 +139,10 @@ def memory() -> QgsProcessingParameterNumber:
     return advanced(integer("MEMORY", tr("Memory limit in MB (empty: automatic)"), None, minimum=1024))
 
 
+def cog() -> QgsProcessingParameterBoolean:
+    return advanced(QgsProcessingParameterBoolean("COG", tr("Cloud optimised GeoTIFF (with overviews)"), False))
+
+
 def resume() -> QgsProcessingParameterBoolean:
     return advanced(
         QgsProcessingParameterBoolean("RESUME", tr("Go on where an interrupted run of the same job stood"), True)

@@ -131,15 +131,17 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("most", "cog"), [(50_000, False), (350_000, True)])
+def test_a_disk_that_fills_up(tmp_path: Path, most: int, cog: bool) -> None:
+    """While the raster is written, and while it is copied into a larger one with overviews."""
     limit = pytest.importorskip("resource", reason="file sizes cannot be limited on this system")
     before = limit.getrlimit(limit.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     noise = np.random.default_rng(0).normal(size=(300, 280)).astype(np.float32)
     try:
-        limit.setrlimit(limit.RLIMIT_FSIZE, (50_000, before[1]))
+        limit.setrlimit(limit.RLIMIT_FSIZE, (most, before[1]))
         with pytest.raises(ResourceError, match="Writing .*map.tif failed .*check that the disk is not full"):
-            with create_raster(tmp_path / "map.tif", GRID, dtype="float32", nodata=0) as out:
+            with create_raster(tmp_path / "map.tif", GRID, dtype="float32", nodata=0, cog=cog) as out:
                 out.write(GRID.window, noise)
     finally:
         limit.setrlimit(limit.RLIMIT_FSIZE, before)
@@ -159,3 +161,44 @@ def test_arrays_must_fit(tmp_path: Path) -> None:
     ):
         out.write(Window(299, 0, 2, 2), np.zeros((2, 2), np.uint8))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_cloud_optimised_raster_is_the_same_with_overviews(
+    tmp_path: Path, rng: np.random.Generator, dtype: str
+) -> None:
+    classes = dtype != "float32"
+    array = rng.choice([0, 7], (600, 700)).astype(dtype)
+    how = dict(dtype=dtype, nodata=255 if classes else -1.0, legend=LEGEND if classes else None, tags={"N": 1})
+    for name, cog in (("plain", False), ("cög", True)):
+        with create_raster(tmp_path / f"{name}.tif", grid_from(600, 700), cog=cog, **how) as out:
+            out.write(Window(0, 0, 500, 700), array[:500])
+    kinds = ("", ".aux.xml") if classes else ("",)
+    assert set(os.listdir(tmp_path)) >= {f"{name}.tif{kind}" for name in ("plain", "cög") for kind in kinds}
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+    plain, cog = (gdal.Open(str(tmp_path / f"{name}.tif")) for name in ("plain", "cög"))
+    assert cog.GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
+    np.testing.assert_array_equal(plain.ReadAsArray(), cog.ReadAsArray())
+    assert plain.GetMetadata() == cog.GetMetadata() and Grid.of(tmp_path / "cög.tif") == grid_from(600, 700)
+    one, other = plain.GetRasterBand(1), cog.GetRasterBand(1)
+    assert one.GetNoDataValue() == other.GetNoDataValue() and other.GetOverviewCount() >= 1
+    reduced = other.GetOverview(0).ReadAsArray()
+    assert (set(np.unique(reduced)) <= {0, 7, 255}) == classes  # classes are counted, measurements averaged
+    if classes:
+        assert one.GetCategoryNames() == other.GetCategoryNames()
+        assert other.GetColorTable().GetColorEntry(7)[:3] == (0, 255, 0) and other.GetDefaultRAT().GetRowCount() == 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cog", [False, True])
+def test_a_raster_beyond_four_gigabytes_is_written(tmp_path: Path, rng: np.random.Generator, cog: bool) -> None:
+    """Noise, which no compression makes small."""
+    side, block = 36_000, rng.integers(0, 2**32, (4096, 36_000), np.uint32)
+    with create_raster(tmp_path / "big.tif", grid_from(side, side), dtype="uint32", nodata=0, cog=cog) as out:
+        for row in range(0, side, 4096):
+            height = min(4096, side - row)
+            out.write(Window(row, 0, height, side), block[:height] ^ np.uint32(row))
+    assert (tmp_path / "big.tif").stat().st_size > 1 << 32
+    last = gdal.Open(str(tmp_path / "big.tif")).ReadAsArray(0, side - 10, side, 10)
+    start = (side - 1) // 4096 * 4096
+    np.testing.assert_array_equal(last, block[side - 10 - start : side - start] ^ np.uint32(start))
