@@ -4,6 +4,7 @@
     confirm SCENE ... --screened SCENE                      the best variants of a screening again, with five seeds
     cost                                                    parameters and GFLOPs as in Table 9
     embed SCENE --configuration NAME                        t-SNE of branch and diffusion features (Figs. 4 and 8)
+    speed                                                   how near each stage is to what the machine can do
     sample SCENE --configuration NAME                       images out of the denoiser's reverse process
     page                    docs/results.md and .html from the ledger alone
     list                    scenes, configurations and suites by name
@@ -29,6 +30,7 @@ from bdgf_core.errors import BdgfError, Canceled, InputError  # noqa: E402
 from bdgf_core.files import check_writable, write_whole  # noqa: E402
 from bdgf_core.memory import memory_bound  # noqa: E402
 from bdgf_core.network.group import PATCH  # noqa: E402
+from bdgf_core.pretrain import PRESETS as PRETRAINING  # noqa: E402
 from bdgf_core.progress import Progress  # noqa: E402
 from bdgf_core.stop import stop_on_signals  # noqa: E402
 
@@ -43,6 +45,7 @@ from .protocols import Protocol  # noqa: E402
 from .sampling import sample  # noqa: E402
 from .scenes import SCENES, find_scene  # noqa: E402
 from .screening import best_variants  # noqa: E402
+from .speed import Subject, as_markdown, speed  # noqa: E402
 from .tables import as_csv, as_json  # noqa: E402
 from .variants import variants_of  # noqa: E402
 
@@ -121,6 +124,15 @@ def _parser() -> argparse.ArgumentParser:
     sampling.add_argument("--count", type=int, default=4)
     sampling.add_argument("--side", type=int, default=32)
     sampling.add_argument("--output", type=Path, required=True, metavar="FILE.tif")
+    fast = verbs.add_parser("speed", help="how near each stage is to what the machine can do, dense against patchwise")
+    fast.set_defaults(verb=_speed)
+    fast.add_argument("--classifier", type=Path, metavar="FILE.bdgf", help="default: untrained networks")
+    fast.add_argument("--preset", default="quick", choices=PRETRAINING)
+    fast.add_argument("--device", default="auto")
+    fast.add_argument("--tile", type=int, default=128, metavar="N", help="pixels a side, default 128")
+    fast.add_argument("--sampled", type=int, default=2048, metavar="N", help="pixels patch by patch, default 2048")
+    fast.add_argument("--repeats", type=int, default=3, metavar="N")
+    fast.add_argument("--output", type=Path, metavar="FILE.md", help="and FILE.json beside it")
     verbs.add_parser("cost", help="parameters and GFLOPs as in Table 9").set_defaults(verb=_cost)
     page = verbs.add_parser("page", parents=[where], help="make the results page from the ledger")
     page.set_defaults(verb=_page)
@@ -227,6 +239,21 @@ def _cost(options: argparse.Namespace, progress: Progress) -> None:
         line = f"{cost.parameters / 1e6:10.2f} M{cost.counted / 1e9:10.2f}{cost.macs / 1e9:10.2f}"
         print(f"{f'{name} ({phase})':24}{line}")
     print("GFLOPs as the paper counts them, GMAC as they are; P: 8 patches of 32 pixels, T: 64 patches of 9.")
+
+
+def _speed(options: argparse.Namespace, progress: Progress) -> None:
+    if min(options.tile, options.sampled, options.repeats) < 1:
+        raise InputError("A tile has at least one pixel, and so much must be sampled and repeated.")
+    preset = options.preset
+    subject = Subject.of_file(options.classifier, preset) if options.classifier else Subject.random(preset)
+    device = choose_device(options.device)
+    progress.message(device.told)
+    figures = {"side": options.tile, "sampled": options.sampled, "repeats": options.repeats}
+    found = speed(subject, device, **figures, progress=progress)
+    print(as_markdown(found))
+    if options.output:
+        write_whole(options.output, as_markdown(found).encode())
+        write_whole(options.output.with_suffix(".json"), json.dumps(found, indent=1).encode())
 
 
 def _order(configuration: Configuration) -> str:
