@@ -35,6 +35,7 @@ Fitted = tuple[GroupNetwork, list[dict[str, float]]]
 _CURVE_POINTS = 100
 _PREDICTED_AT_ONCE = 256
 _TRIAL_STEPS = 3
+_TREE_COPIES, _MOST_TREE_SAMPLES = 3, 30_000
 _BUILDING = threading.Lock()  # weights are drawn from torch's one global generator
 
 
@@ -149,7 +150,7 @@ def fit_network(
         progress.update((step + 1) / how.steps)
     network.eval()
     if config.trees:
-        network.trees = _grown(network, samples, index, seed=seed, progress=progress).to(device.torch)
+        network.trees = _grown(network, samples, index, how, seed=seed, progress=progress).to(device.torch)
     return network, curve
 
 
@@ -179,7 +180,13 @@ def fit_networks(
     stop = threading.Event()
     lanes = progress.side_by_side(len(mine), stop)
 
-    def fit(run: tuple[Indices, int], how: FitConfig, lane: Progress, state: Optional[State] = None) -> Fitted:
+    def fit(
+        config: GroupConfig,
+        run: tuple[Indices, int],
+        how: FitConfig,
+        lane: Progress,
+        state: Optional[State] = None,
+    ) -> Fitted:
         try:
             index, seed = run
             return fit_network(
@@ -194,7 +201,7 @@ def fit_networks(
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,)) as pool:
             for _ in range(2):  # the first one warms up
                 began = time.monotonic()
-                pool.submit(fit, runs[mine[0]], _trial(how), progress.silent()).result()
+                pool.submit(fit, replace(config, trees=0), runs[mine[0]], _trial(how), progress.silent()).result()
                 per_step = (time.monotonic() - began) / _TRIAL_STEPS
             ahead = per_step * how.steps * -(-len(mine) // workers)
             progress.message(
@@ -206,7 +213,9 @@ def fit_networks(
                 )
             )
             states = [unfinished.state(f"{name}-{i}") if unfinished else None for i in mine]
-            futures = [pool.submit(fit, runs[i], how, lane, state) for i, lane, state in zip(mine, lanes, states)]
+            futures = [
+                pool.submit(fit, config, runs[i], how, lane, state) for i, lane, state in zip(mine, lanes, states)
+            ]
         failures = [error for error in (future.exception() for future in futures) if error]
         # One failure cancels the others: tell the one that came first.
         for error in sorted(failures, key=lambda error: isinstance(error, Canceled)):
@@ -260,13 +269,21 @@ def _trial(how: FitConfig) -> FitConfig:
     return replace(how, steps=_TRIAL_STEPS, consistency=consistency)
 
 
-def _grown(network: GroupNetwork, samples: PatchSamples, index: Indices, *, seed: int, progress: Progress) -> Trees:
-    """Trees on the samples of ``index`` as they are."""
+def _grown(
+    network: GroupNetwork, samples: PatchSamples, index: Indices, how: FitConfig, *, seed: int, progress: Progress
+) -> Trees:
+    """Trees on the samples of ``index``, as they are and jittered."""
+    generator = torch.Generator().manual_seed(seed)
+    copies = max(1, min(_TREE_COPIES, _MOST_TREE_SAMPLES // len(index))) if how.jitter else 1
     features = []
-    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
-        progress.check_canceled()
-        features.append(network.tree_features(*samples.batch(part, torch.device("cpu")).inputs))
-    classes = samples.classes.numpy()[index]
+    for copy in range(copies):
+        for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
+            progress.check_canceled()
+            images = samples.batch(part, torch.device("cpu"))
+            if copy:
+                images = images.jittered(how.jitter, generator=generator)
+            features.append(network.tree_features(*images.inputs))
+    classes = np.tile(samples.classes.numpy()[index], copies)
     return Trees.grown(
         torch.cat(features).numpy(), classes, trees=network.config.trees, known=network.config.classes, seed=seed,
         on_part=progress.check_canceled,

@@ -44,7 +44,7 @@ from .validation import (
 
 _MOST_SAMPLES = 20_000
 _UNLABELLED = 8192
-_TREES = 200
+_TREES = 100
 
 
 @dataclass(frozen=True)
@@ -331,4 +331,5 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         average_branches=not preset.as_printed,
         feed_forward=not preset.as_printed,
         trees=0 if preset.as_printed else _TREES,
+        guide_trees=False,
     )

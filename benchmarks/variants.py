@@ -131,7 +131,11 @@ _ONE_FACTOR = {
     "no-transformer": _variant("no transformer branch", "network", transformer=False),
     "no-cnn": _variant("no CNN branch", "network", cnn=False),
     "no-trees": _variant("no trees on patch statistics", "network", trees=0),
-    "trees-200": _variant("200 trees on patch statistics join the branches", "network", trees=200),
+    **{
+        f"trees-{count}": _variant(f"{count} trees on patch statistics join the branches", "network", trees=count)
+        for count in (100, 200)
+    },
+    "guide-trees": _variant("trees that see the diffusion features too", "network", guide_trees=True),
     "unguided-trees": _variant("trees that see no diffusion features", "network", guide_trees=False),
     **{
         f"trees-share-{share}": _variant(f"{share:.0%} of the answer is the trees'", "network", trees_share=share)
