@@ -35,6 +35,17 @@ def test_green_with_page_and_json(tmp_path: Path) -> None:
     assert {p["name"]: p["version"] for p in document["packages"]}["torch"]
 
 
+def test_the_self_test_does_not_depend_on_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(self_test, "_CHECKS", {"denoiser": self_test._CHECKS["denoiser"]})
+    told = set()
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        (check,) = self_test.self_test("cpu", Progress())
+        told.add((check.ok, check.detail, torch.initial_seed() == seed))
+    assert len(told) == 1 and told.pop()[::2] == (True, True)
+
+
 def test_the_self_test_speaks_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     told = {}
