@@ -148,7 +148,7 @@ def stages(subject: Subject, device: Device, *, side: int, repeats: int) -> list
         rows.insert(1, ("pretraining step, bfloat16", device, *rows[0][2:]))
     found = []
     for name, on, run, convolved, multiplied, moved in rows:
-        rates = Rates.of(on, repeats=repeats)
+        rates = Rates.of(on, repeats=max(5, repeats))
         with on.autocast():
             taken = seconds(run, on, repeats=repeats)
         floor = max(convolved / rates.convolution + multiplied / rates.product, moved / rates.moved)

@@ -23,7 +23,7 @@ def test_the_page_and_the_figures_of_a_tiny_tile(tmp_path, capsys, monkeypatch):
     found = json.loads(page.with_suffix(".json").read_text())
     assert page.read_text() in capsys.readouterr().out
     assert {row["stage"] for row in found["stages"]} >= {"pretraining step, float32", "fit step", "map of a tile"}
-    assert all(0 < row["share_of_floor"] < 3 and row["gmac"] > 0 for row in found["stages"])
+    assert all(row["share_of_floor"] > 0 and row["gmac"] > 0 for row in found["stages"])
     assert found["scan"][0]["forward"] > 0 and found["growth"][0]["time"] == 1
     assert found["dense"]["same_class"] == 1 and found["dense"]["largest_difference"] < 1e-3
 
