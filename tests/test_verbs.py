@@ -253,6 +253,14 @@ def test_the_tiling_makes_no_difference(chain):
     assert np.abs(confidences[0] - confidences[1]).max() <= 1e-3
 
 
+def test_cloud_optimised_maps_are_the_same(chain, tmp_path):
+    outputs = {"output": str(tmp_path / "cog.tif"), "confidence": str(tmp_path / "cog_confidence.tif")}
+    run(classify, replace(chain.classify, cog=True, **{**dict.fromkeys(OUTPUTS), **outputs}))
+    for name, path in outputs.items():
+        assert gdal.Open(path).GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
+        assert np.array_equal(read(path), read(getattr(chain.classify, name)))
+
+
 def test_what_is_told_at_the_start_leaves_the_map_as_it_is(chain, tmp_path, monkeypatch):
     odd = chain.scene.spectral.copy()
     odd[5, :2] = 1e6
