@@ -244,6 +244,8 @@ def _cost(options: argparse.Namespace, progress: Progress) -> None:
 def _speed(options: argparse.Namespace, progress: Progress) -> None:
     if min(options.tile, options.sampled, options.repeats) < 1:
         raise InputError("A tile has at least one pixel, and so much must be sampled and repeated.")
+    if options.output:
+        check_writable(options.output)
     preset = options.preset
     subject = Subject.of_file(options.classifier, preset) if options.classifier else Subject.random(preset)
     device = choose_device(options.device)
