@@ -81,6 +81,7 @@ def _install(request: Request, feedback: QgsProcessingFeedback) -> Installed:
         _refuse_narrow(build, folder, scratch)
         work = Work(command, build, folder, scratch, request.wheels, request.proxy)
         work.run(pip.constraints(document, build, wheels=request.wheels), feedback, part=(1 / _STEPS, 1 - 1 / _STEPS))
+        _leave_numpy_to_qgis(document, folder)
         version = _verify(request, build, folder, feedback)
         final = packages.switch(folder, {"torch": build.torch, "installed": version})
     except BaseException:
@@ -92,6 +93,14 @@ def _install(request: Request, feedback: QgsProcessingFeedback) -> Installed:
     for old in packages.remove_unused():
         feedback.pushInfo(tr("A job still uses {folder}, which is removed by the next installation.", folder=old))
     return Installed(final, version)
+
+
+def _leave_numpy_to_qgis(document: dict[str, Any], folder: str) -> None:
+    """pip's --target sees its own packages only: scikit-learn makes it bring along the numpy that QGIS has already."""
+    own = next((p["version"] for p in document["packages"] if p["name"] == "numpy"), None)
+    if own and os.path.isdir(os.path.join(folder, f"numpy-{own}.dist-info")):
+        for name in ("numpy", "numpy.libs", f"numpy-{own}.dist-info"):
+            packages.remove(os.path.join(folder, name))
 
 
 def _refuse_narrow(build: Build, folder: str, scratch: str) -> None:
