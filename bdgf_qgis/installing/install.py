@@ -79,7 +79,8 @@ def _install(request: Request, feedback: QgsProcessingFeedback) -> Installed:
     try:
         scratch = packages.scratch_folder(folder)
         _refuse_narrow(build, folder, scratch)
-        work = Work(command, build, folder, scratch, request.wheels, request.proxy)
+        hint = pip.download_hint(document, build)
+        work = Work(command, build, folder, scratch, request.wheels, request.proxy, hint)
         work.run(pip.constraints(document, build, wheels=request.wheels), feedback, part=(1 / _STEPS, 1 - 1 / _STEPS))
         _leave_numpy_to_qgis(document, folder)
         version = _verify(request, build, folder, feedback)

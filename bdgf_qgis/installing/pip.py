@@ -110,10 +110,11 @@ def constraints(document: Mapping[str, Any], build: Build, *, wheels: Optional[s
     return "\n".join((torch, *(() if wheels else LOCKED), *_kept(document))) + "\n"
 
 
-def download_hint(build: Build) -> str:
+def download_hint(document: Mapping[str, Any], build: Build) -> str:
     """The command that fills a wheel folder, for the Python of the same version on a machine of the same kind."""
-    index = f"--extra-index-url {build.index} " if build.index else ""
-    return f"python -m pip download --only-binary=:all: --dest FOLDER {index}torch=={build.torch} {' '.join(WANTED)}"
+    index = ["--extra-index-url", build.index] if build.index else []
+    packages = [*index, f"torch=={build.torch}", *WANTED, *_kept(document)]
+    return "python -m pip download --only-binary=:all: --dest FOLDER " + " ".join(packages)
 
 
 def environment(inherited: Mapping[str, str], proxy: Optional[Mapping[str, str]] = None) -> dict[str, str]:

@@ -26,7 +26,7 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 @dataclass(frozen=True)
 class Work:
     """pip (``command``) is to put ``build`` into ``folder``, with its temporary files in ``scratch``; ``wheels`` and
-    ``proxy`` as in a request."""
+    ``proxy`` as in a request; ``hint`` is the command that fills a wheel folder."""
 
     command: list[str]
     build: Build
@@ -34,6 +34,7 @@ class Work:
     scratch: str
     wheels: Optional[str]
     proxy: Mapping[str, str]
+    hint: str
 
     def run(self, constraints: str, feedback: QgsProcessingFeedback, *, part: tuple[float, float]) -> None:
         """Until pip has ended; ``part`` is what this is of the whole progress. Raises QgsProcessingException with a
@@ -89,7 +90,7 @@ class Work:
                 "The folder {folder} lacks a wheel for this Python; fill it on a computer with a network, with a "
                 "Python of the same version: {command}.",
                 folder=self.wheels,
-                command=pip.download_hint(self.build),
+                command=self.hint,
             )
         elif not known and failures.is_no_wheel(text):
             known = tr("The package index has no package that fits this Python and machine; use a wheel folder.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -95,6 +96,7 @@ def test_no_wheel_that_fits_is_told_with_the_command_that_fetches_it(home, run, 
     with pytest.raises(QgsProcessingException) as error:
         run("installengine", WHEELS=wheels)
     assert f"{wheels} lacks a wheel" in str(error.value) and "pip download" in str(error.value)
+    assert re.search(r"torch==\S+ einops safetensors scikit-learn numpy==\d", str(error.value))
     assert "torch==2.13.0" in str(error.value) and not tree(home)
 
 
