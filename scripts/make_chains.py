@@ -1,5 +1,6 @@
-"""Write the plugin's chains for the Model Designer anew: ``python scripts/make_chains.py``, after an algorithm's
-parameters have changed. Needs a QGIS before 3.32: newer ones write models that older ones name outputs of otherwise."""
+"""Write the plugin's chains for the Model Designer anew, after an algorithm's parameters have changed, in one order:
+``QT_HASH_SEED=0 python scripts/make_chains.py``. Needs a QGIS before 3.32: newer ones write models that older ones name
+outputs of otherwise."""
 
 from __future__ import annotations
 
