@@ -21,7 +21,7 @@ from .input_checks import warn_of_inputs
 from .inputs import Arrays, InputReader, NetworkInputs, tile_side
 from .map_summary import MapSummary
 from .map_writers import MapWriters, Tile
-from .memory import memory_bound, peak_memory_mb
+from .memory import memory_bound, peak_memory_mb, release_memory
 from .models import Classifier, load_classifier
 from .out_of_memory import Parts
 from .png import png
@@ -169,6 +169,8 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
             stream.behind(partial(writers.write, window, tile))
             done.add(i, tile)
             summary.add(window, tile)
+            if tile["confidence_sums"].any():  # a network has worked on it
+                release_memory()
             if not timed and len(windows) > 1 and turn == 0 and tile["confidence_sums"].any():
                 timed, ahead = True, (time.monotonic() - began) * (len(windows) - i - 1) / processes.count
                 progress.message(

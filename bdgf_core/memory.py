@@ -11,7 +11,7 @@ from .translation import tr
 
 _DEFAULT_MB = 2688
 _LEAST_MB = 1024
-_ENGINE_MB = 640  # Python, torch, GDAL, a network and a batch of patches in work: measured
+_ENGINE_MB = 800  # Python, torch, GDAL and its cache, a network, a batch of patches in work, unsaved tiles: measured
 
 
 def memory_bound(memory_mb: Optional[int]) -> int:
@@ -34,6 +34,17 @@ def peak_memory_mb() -> Optional[int]:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (1 << 20) if sys.platform == "darwin" else peak // 1024
+
+
+def release_memory() -> None:
+    """Give the system back what was freed. glibc keeps it for each thread by itself, and the next tile's work may be
+    done by others."""
+    if sys.platform == "linux":
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
 
 
 def machine_mb() -> Optional[int]:

@@ -23,7 +23,7 @@ from .reader import Array, BandReader, alpha_band
 from .warp import WarpedReader
 from .window import Window
 
-_CACHE_BYTES = 256 << 20
+_CACHE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
