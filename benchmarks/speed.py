@@ -227,7 +227,11 @@ def growth(preset: str, device: Device, *, side: int, repeats: int) -> list[dict
             {"pixels": (pixels * side) ** 2, "bands": bands, "classes": classes, "time": taken, "memory": memory}
         )
     first = dict(found[0])
-    return [{**row, **{name: row[name] / first[name] for name in ("time", "memory") if row[name]}} for row in found]
+    # Memory is what a run adds to the process's peak, which may be nothing.
+    return [
+        {**row, **{name: first[name] and row[name] and row[name] / first[name] for name in ("time", "memory")}}
+        for row in found
+    ]
 
 
 @torch.no_grad()
