@@ -169,9 +169,10 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
             stream.behind(partial(writers.write, window, tile))
             done.add(i, tile)
             summary.add(window, tile)
-            if tile["confidence_sums"].any():  # a network has worked on it
+            worked = bool(tile["confidence_sums"].any())  # a network, that is
+            if worked:
                 release_memory()
-            if not timed and len(windows) > 1 and turn == 0 and tile["confidence_sums"].any():
+            if worked and not timed and len(windows) > 1 and turn == 0:
                 timed, ahead = True, (time.monotonic() - began) * (len(windows) - i - 1) / processes.count
                 progress.message(
                     tr(

@@ -58,8 +58,8 @@ class FitConfig:
     "cosine" warms up and anneals it. ``balance`` in [0, 1] draws classes by count^(1 − balance). ``jitter`` is the
     standard deviation of a random gain and offset of every channel of a sample; ``feature_dropout`` the probability
     that a sample's diffusion features are hidden: guidance, not the sole thing to lean on; ``symmetries`` in which
-    patches are shown: 8 with turns and flips, 4 with turns, 1 as they are; ``edges`` the probability that a labelled
-    sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`)."""
+    patches are shown, see :meth:`PatchSamples.turned`: by default with turns and flips; ``edges`` the probability
+    that a labelled sample is shown at an edge (:meth:`PatchSamples.with_foreign_surroundings`)."""
 
     steps: int
     batch: int

@@ -28,8 +28,8 @@ from .unfinished import CHECKPOINT_S, fingerprint
 Result = dict[str, Any]
 Config = TypeVar("Config")
 
-# where pretraining and training end; a map of some hundred thousand pixels takes the rest
 _SIGHT_S = 90
+# where pretraining and training end; a map of some hundred thousand pixels takes the rest
 _SHARES = {"quick": (0.35, 0.75), "standard": (0.6, 0.9), "paper": (0.5, 0.95)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from .checkpoint import check_model_path, save_model
 from .device import choose_device
 from .errors import InputError, check_seed
 from .files import check_writable, claim
-from .fit import Consistency, FitConfig, fit_networks, predict
+from .fit import Consistency, FitConfig, Fitted, fit_networks, predict
 from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .input_checks import warn_of_inputs
 from .memory import memory_bound, peak_memory_mb
@@ -233,17 +233,19 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
     if not processes.is_first:
         return {}
     network, curve = fitted[-1]
-    held_out = [
-        HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
-        for (trained, _), fold in zip(fitted, judged)
-    ]
+
+    def judge(networks: Sequence[Fitted]) -> list[HeldOut]:
+        """What each network foretells of its fold; there may be more networks than folds."""
+        return [
+            HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
+            for (trained, _), fold in zip(networks, judged)
+        ]
+
+    held_out = judge(fitted)
     own, beside = held_out[: len(folds.folds)], held_out[len(folds.folds) :]
     accuracy = accuracy_document(config.validation, folds, own, beside[0] if beside else None, len(labels.legend))
     if accuracy and plain:
-        told = [
-            HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
-            for (trained, _), fold in zip(plain, folds.folds)
-        ]
+        told = judge(plain)
         accuracy["without_features"] = without_features(accuracy, told, len(labels.legend), progress)
     calibration = calibration_document(own, progress)
     features = project_branches(
