@@ -9,19 +9,23 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence, TypeVar
 
+import numpy as np
+
 from .classify import ClassifyConfig, classify
 from .done_steps import DoneSteps
 from .errors import InputError
 from .files import check_writable, claim, write_whole
 from .memory import peak_memory_mb
+from .pretrain import PRESETS as PRETRAIN_PRESETS
 from .pretrain import PretrainConfig, pretrain
 from .processes import ALONE, Processes
 from .progress import Progress
 from .raster.labels import LabelSource, rasterize_labels
-from .raster.stack import RasterSource
+from .raster.stack import RasterSource, RasterStack
 from .raster.writer import check_output
 from .sensors import open_stack
-from .train import TrainConfig, take_labels, train
+from .train import PRESETS as TRAIN_PRESETS
+from .train import TrainConfig, planned_steps, take_labels, train
 from .translation import tr
 from .unfinished import CHECKPOINT_S, fingerprint
 
@@ -29,8 +33,8 @@ Result = dict[str, Any]
 Config = TypeVar("Config")
 
 _SIGHT_S = 90
-# where pretraining and training end; a map of some hundred thousand pixels takes the rest
-_SHARES = {"quick": (0.35, 0.75), "standard": (0.6, 0.9), "paper": (0.5, 0.95)}
+# What the steps cost beside each other, as measured with "quick" on two cores.
+_S_A_VOXEL, _S_A_FIT_STEP, _S_A_PIXEL = 70e-6, 0.2, 0.6e-3
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,7 @@ def landcover(config: LandcoverConfig, progress: Progress, *, processes: Process
     first, then, last = _steps(config)
     sources = [source.path for source in (config.spectral, config.second) if source]
     given = [config.labels.path, *([config.pretrained] if config.pretrained else [])]
-    drawn = _check(config, then, [*sources, *given], progress)
-    low, high = _SHARES[config.preset]
-    if config.pretrained is not None:
-        low, high = 0.0, (high - low) / (1.0 - low)
+    drawn, (low, high) = _check(config, then, [*sources, *given], progress)
     with _keeping(config, progress, processes) as done:
         if config.pretrained is None:
             job = fingerprint(first, *sources)
@@ -132,8 +133,8 @@ def _pick(step: type[Config], config: LandcoverConfig, **given: Any) -> Config:
 
 def _check(
     config: LandcoverConfig, training: TrainConfig, inputs: Sequence[Path | str], progress: Progress
-) -> list[bytes]:
-    """What is drawn, as bytes. Refuses before any long work what the last steps would refuse."""
+) -> tuple[list[bytes], tuple[float, float]]:
+    """What is drawn, as bytes, and :func:`_shares`. Refuses before any long work what the last steps would refuse."""
     for path in filter(None, (config.output, config.confidence)):
         check_output(path, inputs=inputs)
     for path in filter(None, (config.report, config.map_report)):
@@ -141,8 +142,27 @@ def _check(
     quietly = progress.silent()
     with open_stack(config.spectral, config.second, quietly, second_kind=config.second_kind) as stack:
         labels = take_labels(training, rasterize_labels(config.labels, stack.grid), quietly)
+        shares = _shares(config, stack, len(labels.rows))
     arrays = (labels.rows, labels.cols, labels.classes, labels.groups)
-    return [*(array.tobytes() for array in arrays), repr(labels.legend).encode()]
+    return [*(array.tobytes() for array in arrays), repr(labels.legend).encode()], shares
+
+
+def _shares(config: LandcoverConfig, stack: RasterStack, samples: int) -> tuple[float, float]:
+    """Where pretraining and training are likely to end in the whole, of which a large map takes most."""
+    learn, fit = PRETRAIN_PRESETS[config.preset], TRAIN_PRESETS[config.preset]
+    depth = min(sum(map(len, stack.bands.values())), learn.depth_limit)
+    steps = config.steps or learn.steps
+    voxels = learn.voxels[0] if steps is None else steps * learn.batch * learn.side**2 * depth
+    fits = 1 if config.validation == "none" else 1 + fit.folds + fit.random_beside
+    seconds = np.array(
+        [
+            0.0 if config.pretrained else _S_A_VOXEL * voxels,
+            _S_A_FIT_STEP * fits * planned_steps(fit, samples, config.epochs),
+            _S_A_PIXEL * stack.grid.width * stack.grid.height,
+        ]
+    )
+    low, high = np.cumsum(seconds)[:2] / seconds.sum()
+    return float(low), float(high)
 
 
 @contextmanager

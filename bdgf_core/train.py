@@ -204,8 +204,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
         judged.append(random_split(labels.classes, rng=np.random.default_rng(config.seed)).folds[0])
     runs = [(fold.train, config.seed + 1 + i) for i, fold in enumerate(judged)]
     runs.append((np.arange(len(samples)), config.seed))
-    epochs = config.epochs or preset.epochs
-    steps = max(1, epochs * len(samples) // preset.fit.batch) if epochs else preset.fit.steps
+    steps = planned_steps(preset, len(samples), config.epochs)
     how = replace(preset.fit, steps=steps, consistency=CONSISTENCY if config.unlabelled else None)
     drawn_bytes = [array.tobytes() for array in (labels.rows, labels.cols, labels.classes, labels.groups)]
     drawn_bytes.append(repr(labels.legend).encode())
@@ -283,6 +282,12 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
         "classes": len(labels.legend), "seconds": round(seconds, 1), "device": str(device),
         "peak_memory_mb": peak_memory_mb(),
     }  # fmt: skip
+
+
+def planned_steps(preset: TrainPreset, samples: int, epochs: Optional[int] = None) -> int:
+    """The steps of one fit to so many samples; ``epochs`` overrides the preset's."""
+    epochs = epochs or preset.epochs
+    return max(1, epochs * samples // preset.fit.batch) if epochs else preset.fit.steps
 
 
 def take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labels:

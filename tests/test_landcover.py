@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -208,3 +209,16 @@ def test_two_runs_to_one_map(chain, steps):
     with claim(models_folder(config.output) / "steps.json"), pytest.raises(InputError, match="Another job"):
         run(landcover, config)
     assert steps[0] == STEPS
+
+
+def test_progress_goes_by_the_work_of_the_steps(chain):
+    config = replace(config_of(chain), steps=None, epochs=None)
+
+    def shares(size: int, **changed: object) -> tuple[float, float]:
+        grid, bands = SimpleNamespace(width=size, height=size), {"spectral": (None,) * 4}
+        return bdgf_core.landcover._shares(replace(config, **changed), SimpleNamespace(grid=grid, bands=bands), 4000)
+
+    assert 0.0 < shares(100)[0] < shares(100)[1] < 1.0
+    assert shares(10_000)[1] < 0.05 < 0.9 < shares(100)[1]  # a large map takes nearly all of the time
+    assert shares(100, pretrained="model.bdgf")[0] == 0.0
+    assert shares(500, preset="standard")[1] > shares(500)[1]
