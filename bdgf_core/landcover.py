@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import contextmanager
@@ -151,8 +152,10 @@ def _shares(config: LandcoverConfig, stack: RasterStack, samples: int) -> tuple[
     """Where pretraining and training are likely to end in the whole, of which a large map takes most."""
     learn, fit = PRETRAIN_PRESETS[config.preset], TRAIN_PRESETS[config.preset]
     depth = min(sum(map(len, stack.bands.values())), learn.depth_limit)
-    steps = config.steps or learn.steps
-    voxels = learn.voxels[0] if steps is None else steps * learn.batch * learn.side**2 * depth
+    a_step = learn.batch * learn.side**2 * depth
+    voxels = (
+        config.steps * a_step if config.steps else min((learn.steps or math.inf) * a_step, learn.voxels[0] or math.inf)
+    )
     fits = 1 if config.validation == "none" else 1 + fit.folds + fit.random_beside
     seconds = np.array(
         [

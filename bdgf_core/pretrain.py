@@ -43,22 +43,22 @@ _CURVE_POINTS = 200
 
 @dataclass(frozen=True)
 class PretrainPreset:
-    """``depth_limit`` bands or components enter the denoiser; patches of ``side`` pixels, ``batch`` a step; as many
-    steps as ``steps`` says or, where None, as ``voxels`` allow: for a CPU in float32, one with bfloat16 matrix
-    units, and a CUDA GPU."""
+    """``depth_limit`` bands or components enter the denoiser; patches of ``side`` pixels, ``batch`` a step; ``steps``,
+    or as many as ``voxels`` allow if that is less: for a CPU in float32, one with bfloat16 matrix units, and a CUDA
+    GPU. None is no bound."""
 
     depth_limit: int
     side: int
     batch: int
     learning_rate: float
     steps: Optional[int]
-    voxels: tuple[float, float, float]
+    voxels: tuple[Optional[float], Optional[float], Optional[float]]
 
 
 PRESETS = {
     "quick": PretrainPreset(16, 16, 4, 1e-3, None, (3e6, 60e6, 400e6)),
-    "standard": PretrainPreset(64, 32, 4, 4e-4, 10_000, (0, 0, 0)),
-    "paper": PretrainPreset(128, 32, 8, 4e-4, 30_000, (0, 0, 0)),
+    "standard": PretrainPreset(64, 32, 4, 4e-4, 10_000, (400e6, None, None)),  # a night on two laptop cores
+    "paper": PretrainPreset(128, 32, 8, 4e-4, 30_000, (None, None, None)),
 }
 
 
@@ -299,11 +299,12 @@ def _share(sensor: Sensor) -> str:
 
 
 def planned_steps(preset: PretrainPreset, stack: BandStack, device: Device) -> int:
-    """The steps of a preset, of which one by voxels takes as many as the device allows."""
-    if preset.steps is not None:
-        return preset.steps
+    """The steps of a preset on a stack, as far as the device allows."""
     voxels = preset.voxels[2 if device.is_cuda else int(device.bfloat16)]
-    return max(50, round(voxels / (preset.batch * preset.side**2 * stack.depth)))
+    allowed = [preset.steps] if preset.steps is not None else []
+    if voxels is not None:
+        allowed.append(max(50, round(voxels / (preset.batch * preset.side**2 * stack.depth))))
+    return min(allowed)
 
 
 def _learning_rate(progress: float) -> float:

@@ -32,7 +32,7 @@ class PretrainChoice:
     batch: int
     learning_rate: float
     steps: Optional[int]
-    voxels: tuple[float, float, float]
+    voxels: tuple[Optional[float], Optional[float], Optional[float]]
     length: float = 1.0
     masking: bool = True
     looks: float = 1.0

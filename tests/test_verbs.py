@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from bdgf_core.classify import FURTHER, ClassifyConfig, classify
 from bdgf_core.errors import BdgfError, Canceled
 from bdgf_core.fit import fit_networks
 from bdgf_core.info import InfoConfig, info
-from bdgf_core.pretrain import PretrainConfig, pretrain
+from bdgf_core.pretrain import PRESETS, PretrainConfig, planned_steps, pretrain
 from bdgf_core.progress import Progress
 from bdgf_core.raster.stack import RasterSource
 from bdgf_core.train import TrainConfig, train
@@ -432,3 +433,16 @@ def _placed(scene: TinyScene, name: str, value):
     path, bands = value if isinstance(value, tuple) else (value, None)
     path = path.format(folder=scene.folder) if isinstance(path, str) else path
     return RasterSource(path, bands) if name in ("spectral", "second") and isinstance(path, str) else path
+
+
+@pytest.mark.parametrize(
+    ("preset", "machine", "steps"),
+    [
+        ("quick", "float32", 77), ("quick", "bfloat16", 1542), ("quick", "CUDA", 10_280),
+        ("standard", "float32", 2570), ("standard", "bfloat16", 10_000), ("paper", "float32", 30_000),
+    ],
+)  # fmt: skip
+def test_steps_of_pretraining_go_by_the_machine(preset: str, machine: str, steps: int):
+    stack = SimpleNamespace(depth=38)
+    device = SimpleNamespace(is_cuda=machine == "CUDA", bfloat16=machine != "float32")
+    assert planned_steps(PRESETS[preset], stack, device) == steps
