@@ -60,7 +60,7 @@ def examples(page: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    folder = simulate_scene(tmp_path_factory.mktemp("the reader's folder"), size=96)
+    folder = simulate_scene(tmp_path_factory.mktemp("the reader's folder"), size=112)
     shutil.copy(folder / "training_polygons.gpkg", folder / "reference.gpkg")
     shutil.copy(folder / "hyperspectral.tif", folder / "spectral.tif")
     shutil.copy(folder / "sar.tif", folder / "sar_db.tif")
