@@ -44,7 +44,26 @@ def raster_source(layer: QgsRasterLayer) -> str:
                 provider=layer.providerType(),
             )
         )
-    source = layer.dataProvider().dataSourceUri()
+    provider = layer.dataProvider()
+    if provider.crs().isValid() and layer.crs() != provider.crs():
+        raise QgsProcessingException(
+            tr(
+                "The layer {name} has the CRS {shown} in this project, but its file has {stored}: write the right one "
+                "into the file (Raster ▸ Projections ▸ Assign Projection), or give the layer the file's.",
+                name=layer.name(),
+                shown=layer.crs().authid() or layer.crs().description(),
+                stored=provider.crs().authid() or provider.crs().description(),
+            )
+        )
+    if any(provider.userNoDataValues(band) for band in range(1, layer.bandCount() + 1)):
+        raise QgsProcessingException(
+            tr(
+                "The layer {name} has an additional no data value in this project, of which its file knows nothing: "
+                "write it into the file (Raster ▸ Conversion ▸ Translate), or remove it from the layer.",
+                name=layer.name(),
+            )
+        )
+    source = provider.dataSourceUri()
     if source.startswith(("/vsimem/", "MEM:")):
         raise QgsProcessingException(
             tr("The raster {name} exists in memory only: save it as a GeoTIFF first.", name=layer.name())

@@ -29,7 +29,7 @@ def band_findings(raster: RasterFigures, *, speckle: bool) -> Iterator[Finding]:
     if not raster.alive:
         yield Finding(
             "error", "bands", raster.layer, tr("No band has varying data."),
-            tr("Check its nodata value (Layer Properties, Transparency) and the bands chosen."),
+            tr("Check the nodata value in its file, and the bands chosen."),
         )  # fmt: skip
         return
     yield from _dead(raster)

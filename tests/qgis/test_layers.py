@@ -6,6 +6,7 @@ import pytest
 from osgeo import ogr
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
+    QgsCoordinateReferenceSystem,
     QgsFeature,
     QgsField,
     QgsGeometry,
@@ -13,6 +14,7 @@ from qgis.core import (
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
     QgsRasterLayer,
+    QgsRasterRange,
     QgsRendererCategory,
     QgsSymbol,
     QgsVectorLayer,
@@ -168,9 +170,10 @@ def test_whole_numbers_are_labels_without_decimals(layer, labels_of):
     assert [c["label"] for c in labels_of(layer, "code")["classes"]] == ["3", "9"]
 
 
-def test_grouped_category_keeps_its_values_apart(layer, labels_of):
-    styled(layer, "class", [(["water", "wood"], "Both", "#0000ff")])
-    assert [(c["label"], c["name"]) for c in labels_of(layer)["classes"]] == [("water", "water"), ("wood", "wood")]
+@pytest.mark.parametrize(("legend", "name"), [("Both", "Both"), ("", "water, wood")])
+def test_values_of_a_merged_category_share_its_name(layer, labels_of, legend, name):
+    styled(layer, "class", [(["water", "wood"], legend, "#0000ff")])
+    assert [(c["label"], c["name"]) for c in labels_of(layer)["classes"]] == [("water", name), ("wood", name)]
 
 
 def test_names_come_from_the_value_map_of_the_field(layer, labels_of):
@@ -215,3 +218,13 @@ def test_raster_with_open_options_is_refused(check, scene):
     layer = QgsRasterLayer(f"{scene.spectral}|option:NUM_THREADS=1", "opened", "gdal")
     assert layer.isValid()
     assert "NUM_THREADS" in check("pretrain", SPECTRAL=layer, OUTPUT=scene.path("p.bdgf"))
+
+
+def test_what_only_the_project_knows_of_a_raster_is_refused(check, scene):
+    layer = QgsRasterLayer(scene.spectral, "assigned", "gdal")
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:23033"))
+    told = check("pretrain", SPECTRAL=layer, OUTPUT=scene.path("p.bdgf"))
+    assert "EPSG:23033" in told and "EPSG:32633" in told
+    layer = QgsRasterLayer(scene.spectral, "holed", "gdal")
+    layer.dataProvider().setUserNoDataValue(2, [QgsRasterRange(-1.0, 0.0)])
+    assert "additional no data value" in check("pretrain", SPECTRAL=layer, OUTPUT=scene.path("p.bdgf"))
