@@ -16,6 +16,7 @@ from .translation import tr
 
 STATE_SUFFIX = ".bdgf"  # of the files in a hidden folder that outlive their job, see unfinished.py
 _LOCK = "lock"
+_WINDOWS = os.name == "nt"
 
 
 def check_writable(path: Path | str, *, inputs: Sequence[Path | str] = ()) -> Path:
@@ -32,9 +33,22 @@ def check_writable(path: Path | str, *, inputs: Sequence[Path | str] = ()) -> Pa
         raise InputError(
             tr("{path} cannot be written for want of permission; please choose another folder.", path=path)
         )
+    refuse_in_use(path)
     if path.exists() and any(os.path.exists(other) and os.path.samefile(path, other) for other in inputs):
         raise InputError(tr("{path} is one of the inputs; please give the output another name.", path=path))
     return path
+
+
+def refuse_in_use(path: Path) -> None:
+    """Raises :class:`InputError` where ``path`` could not be replaced because another program has it open: on Windows,
+    where renaming a file to its own name tells."""
+    try:
+        if _WINDOWS and path.exists():
+            os.rename(path, path)
+    except PermissionError:
+        raise InputError(
+            tr("{path} is in use by another program; close it there or choose another name.", path=path)
+        ) from None
 
 
 def hidden_folder(path: Path) -> Path:

@@ -10,19 +10,19 @@ from .errors import InputError
 from .translation import tr
 
 _DEFAULT_MB = 2688
-_LEAST_MB = 1024
+LEAST_MB = 1024
 _ENGINE_MB = 800  # Python, torch, GDAL and its cache, a network, a batch of patches in work, unsaved tiles: measured
 
 
 def memory_bound(memory_mb: Optional[int]) -> int:
     """Bytes for tiles, patches and features in a process that is to take ``memory_mb``, or 2.6 GiB or a third of the
     machine, the lesser. A GPU's memory is no part of it. Raises InputError for less than the engine itself needs."""
-    if memory_mb is not None and memory_mb < _LEAST_MB:
+    if memory_mb is not None and memory_mb < LEAST_MB:
         raise InputError(
-            tr("The memory limit must be at least {least} MB, not {given}.", least=_LEAST_MB, given=memory_mb)
+            tr("The memory limit must be at least {least} MB, not {given}.", least=LEAST_MB, given=memory_mb)
         )
     if memory_mb is None:
-        memory_mb = min(_DEFAULT_MB, max(_LEAST_MB, (machine_mb() or 3 * _DEFAULT_MB) // 3))
+        memory_mb = min(_DEFAULT_MB, max(LEAST_MB, (machine_mb() or 3 * _DEFAULT_MB) // 3))
     return (memory_mb - _ENGINE_MB) << 20
 
 

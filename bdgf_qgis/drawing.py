@@ -6,6 +6,7 @@ import os
 from typing import Sequence
 
 from qgis.core import (
+    Qgis,
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
     QgsEditFormConfig,
@@ -17,7 +18,9 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProject,
     QgsRendererCategory,
+    QgsSnappingConfig,
     QgsVectorFileWriter,
     QgsVectorLayer,
     QgsWkbTypes,
@@ -87,7 +90,8 @@ def prepare_layer(layer: QgsVectorLayer, classes: Sequence[tuple[str, str]]) -> 
 
 
 class ReadyToDraw(QgsProcessingLayerPostProcessorInterface):
-    """Loads the style out of the file, and starts editing. ``crs`` is the one that the layer was made with."""
+    """Loads the style out of the file, and starts editing: with snapping, and without overlaps, in a project that does
+    not snap yet. ``crs`` is the one that the layer was made with."""
 
     _kept: list[ReadyToDraw] = []  # Processing keeps no reference of its own
 
@@ -106,6 +110,20 @@ class ReadyToDraw(QgsProcessingLayerPostProcessorInterface):
         layer.startEditing()
         layer.triggerRepaint()
         to_top(layer, context)
+        if context.project() is not None and not context.project().snappingConfig().enabled():
+            snap(context.project())
+            feedback.pushInfo(tr("Snapping to the active layer is on, and what is drawn avoids its polygons."))
+
+
+def snap(project: QgsProject) -> None:
+    """The active layer attracts, and its polygons cannot overlap, as if set in the Snapping Toolbar."""
+    newer = hasattr(Qgis, "SnappingMode")  # from 3.26 on
+    config = project.snappingConfig()
+    config.setEnabled(True)
+    config.setMode((Qgis if newer else QgsSnappingConfig).SnappingMode.ActiveLayer)
+    project.setSnappingConfig(config)
+    avoid = (Qgis if newer else QgsProject).AvoidIntersectionsMode
+    project.setAvoidIntersectionsMode(avoid.AvoidIntersectionsCurrentLayer)
 
 
 def _renderer(classes: Sequence[tuple[str, str]]) -> QgsCategorizedSymbolRenderer:

@@ -8,7 +8,7 @@ import subprocess  # nosec B404: the engine is a process of its own by design
 import sys
 import time
 from dataclasses import dataclass
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Sequence
 
 from qgis.core import QgsApplication, QgsProcessingException
 
@@ -17,6 +17,7 @@ from .child import NO_WINDOW
 from .translation import tr
 
 REQUIRED = ("torch", "numpy", "osgeo", "safetensors", "einops", "sklearn")
+IN_EVERY_QGIS = ("numpy", "osgeo")  # are all that the verbs without networks need
 
 _PROBE = (
     "import importlib.util as u, json, os, sys;"
@@ -52,27 +53,29 @@ def engine_folder() -> str:
     return nested if os.path.isdir(nested) else os.path.dirname(here)
 
 
-def find() -> Interpreter:
+def find(required: Optional[Sequence[str]] = None) -> Interpreter:
     """The interpreter from the settings, else from ``BDGF_PYTHON``, else QGIS's own.
 
-    Raises QgsProcessingException with a sentence where there is none, or where it lacks packages.
+    Raises QgsProcessingException with a sentence where there is none, or where it lacks packages: any of those needed,
+    or of those in ``required``.
     """
     interpreter = answering()
-    if interpreter.missing and interpreter.own:
+    missing = [module for module in interpreter.missing if required is None or module in required]
+    if missing and interpreter.own:
         raise QgsProcessingException(
             tr(
                 "The engine needs {modules}, which QGIS's own Python does not have: run the algorithm Install the "
                 "engine, or {mend}.",
-                modules=", ".join(interpreter.missing),
+                modules=", ".join(missing),
                 mend=_name_another(),
             )
         )
-    if interpreter.missing:
+    if missing:
         raise QgsProcessingException(
             tr(
                 "The engine needs {modules}, not found by {path}: install what is missing there, or empty the setting "
                 "and run the algorithm Install the engine, or {mend}.",
-                modules=", ".join(interpreter.missing),
+                modules=", ".join(missing),
                 path=interpreter.path,
                 mend=_name_another(),
             )

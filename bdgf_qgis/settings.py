@@ -9,7 +9,7 @@ from qgis.core import QgsSettings
 
 from .translation import tr
 
-LEAST_MEMORY_MB = 256  # the engine refuses less
+LEAST_MEMORY_MB = 1024  # the engine refuses less
 INTERPRETER, DEVICE, MEMORY = "BDGF_INTERPRETER", "BDGF_DEVICE", "BDGF_MEMORY_MB"
 
 

@@ -21,7 +21,8 @@ from qgis.utils import iface
 
 def classes_of(layer: QgsVectorLayer, field: str) -> Optional[list[dict[str, str]]]:
     """The classes that the layer's categories by ``field`` show, each with label (the field's value as text),
-    name and colour; else those of the field's value map, without colour; else None. Belongs to the layer's thread."""
+    name and colour, a category of several values with one for each; else those of the field's value map, without
+    colour; else None. Belongs to the layer's thread."""
     renderer = layer.renderer()
     if isinstance(renderer, QgsCategorizedSymbolRenderer) and renderer.classAttribute().strip('"') == field:
         return [entry for category in renderer.categories() for entry in _classes_of_category(category)] or None
@@ -35,10 +36,10 @@ def classes_of(layer: QgsVectorLayer, field: str) -> Optional[list[dict[str, str
 
 def _classes_of_category(category: QgsRendererCategory) -> Iterator[dict[str, str]]:
     grouped = category.value() if isinstance(category.value(), list) else [category.value()]
-    for label in (as_label(value) for value in grouped):
-        if label:  # the category of all other values has none
-            name = category.label() if category.label() and len(grouped) == 1 else label
-            yield {"label": label, "name": name, "color": category.symbol().color().name()}
+    labels = list(filter(None, map(as_label, grouped)))  # the category of all other values has none
+    name = category.label() or ", ".join(labels)
+    for label in labels:
+        yield {"label": label, "name": name, "color": category.symbol().color().name()}
 
 
 def as_label(value: Any) -> str:

@@ -30,7 +30,8 @@ Optionality = QgsProcessingParameterDefinition.Flag.FlagOptional
 
 # what people choose in the chain's dialog; all else has its default, and can be changed in the designer
 ASKED = ("SPECTRAL", "SECOND", "SECOND_KIND", "PRETRAINED", "LABELS", "CLASS_FIELD", "VALIDATION", "REFERENCE",
-         "REFERENCE_FIELD", "PRESET", "SEED", "DEVICE")  # fmt: skip
+         "REFERENCE_FIELD", "PRESET", "SPECTRAL_BANDS", "SECOND_BANDS", "LOOKS", "SEED", "DEVICE",
+         "MEMORY")  # fmt: skip
 # what a step takes from one before it
 WIRED = {"PRETRAINED": ("pretrain", "OUTPUT"), "CLASSIFIER": ("train", "OUTPUT"), "MAP": ("classify", "OUTPUT")}
 # names in the chain where two steps ask for different things by the same name

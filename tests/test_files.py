@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bdgf_core import files
 from bdgf_core.errors import InputError
 from bdgf_core.files import claim, hidden_folder, write_whole
 
@@ -73,3 +74,20 @@ def test_a_file_system_without_locks_lets_all_in(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refuse)
     with claim(tmp_path / "map.tif"), claim(tmp_path / "map.tif"):
         Path(tmp_path / "map.tif").touch()
+
+
+def test_a_file_that_another_program_holds_is_told_at_once(tmp_path, monkeypatch):
+    """As on Windows, where such a file cannot be renamed."""
+    held, free = tmp_path / "held.tif", tmp_path / "free.tif"
+    for path in (held, free):
+        path.write_bytes(b"x")
+
+    def rename(old, new):
+        if Path(old) == held:
+            raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(files, "_WINDOWS", True)
+    monkeypatch.setattr(os, "rename", rename)
+    assert files.check_writable(free) == free and files.check_writable(tmp_path / "new.tif")
+    with pytest.raises(InputError, match="in use by another program"):
+        files.check_writable(held)

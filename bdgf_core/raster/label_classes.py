@@ -22,13 +22,15 @@ _MOST_CLASSES = 65535
 
 
 class ClassTable:
-    """Numbers the labels of a class field in the order met."""
+    """Numbers the labels of a class field in the order met. Labels to which ``hints`` give one name are one class."""
 
     def __init__(self, path: Union[str, Path], layer: ogr.Layer, field: str, hints: Hints) -> None:
         self._path, self._field = path, field
         self._column = layer.GetLayerDefn().GetFieldIndex(field)
         self._type = layer.GetLayerDefn().GetFieldDefn(self._column).GetType()
         self._hints = {_canonical(label): (name, color) for label, name, color in hints}
+        first: dict[str, str] = {}
+        self._same = {_canonical(label): first.setdefault(name, _canonical(label)) for label, name, _ in hints if name}
         self._indices: dict[str, int] = {}
 
     @property
@@ -36,8 +38,13 @@ class ClassTable:
         return tuple(self._indices)
 
     def label(self, feature: ogr.Feature) -> str | None:
-        """The feature's label without surrounding blanks, None where it has none. Raises InputError for a number
-        with a fraction."""
+        """The label of the feature's class without surrounding blanks, None where it has none. Raises InputError for
+        a number with a fraction."""
+        label = self._own_label(feature)
+        same = None if label is None else self._same.get(_canonical(label))
+        return label if same is None or label is None or same == _canonical(label) else same
+
+    def _own_label(self, feature: ogr.Feature) -> str | None:
         if not feature.IsFieldSetAndNotNull(self._column):
             return None
         if self._type == ogr.OFTReal:

@@ -29,7 +29,8 @@ class LabelSource:
     """A vector file with training data and the field that holds the class.
 
     ``layer`` may be left out where the file has one layer with geometries. ``classes`` brings (label, name, colour)
-    from the layer's style; classes that it does not name are called by their label and coloured by default.
+    from the layer's style; labels of one name are one class; what it does not name is called by its label and coloured
+    by default.
     """
 
     path: Union[str, Path]

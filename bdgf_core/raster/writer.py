@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError, ResourceError, one_line
-from bdgf_core.files import check_writable, publish, temporary_path
+from bdgf_core.files import check_writable, publish, refuse_in_use, temporary_path
 from bdgf_core.legend import Legend
 from bdgf_core.translation import tr
 
@@ -215,6 +215,7 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _publish(unfinished: Path, final: Path) -> None:
+    refuse_in_use(final)  # before its side files are replaced
     try:
         # The raster last: when it is there, all of it is.
         for suffix in (".aux.xml", ".ovr", ".msk", ".qml"):

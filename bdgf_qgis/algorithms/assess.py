@@ -9,7 +9,8 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from bdgf_qgis import layers
+from bdgf_qgis import interpreter, layers
+from bdgf_qgis.styling import as_label
 from bdgf_qgis.translation import tr
 
 from . import base
@@ -18,6 +19,7 @@ from .parameters import accuracies, advanced, class_field, data_file, labels, re
 
 class AssessAlgorithm(base.BdgfAlgorithm):
     verb = "assess"
+    required = interpreter.IN_EVERY_QGIS
     files = {"REPORT": "html", "CSV": "csv", "JSON": "json"}
 
     def displayName(self) -> str:
@@ -48,7 +50,7 @@ class AssessAlgorithm(base.BdgfAlgorithm):
         for parameter in (
             QgsProcessingParameterRasterLayer("MAP", tr("Map (raster of classes)")),
             labels("REFERENCE", tr("Reference layer (polygons or points)")),
-            class_field("REFERENCE"),
+            class_field("REFERENCE", description=tr("Class field of the reference layer")),
             advanced(
                 QgsProcessingParameterMatrix(
                     "PAIRS", tr("Classes named differently"), headers=headers, defaultValue=[], optional=True
@@ -74,7 +76,8 @@ class AssessAlgorithm(base.BdgfAlgorithm):
                 )
             )
         self.refuse_labels(parameters, context, name="REFERENCE", raster="MAP")
-        if len(self._cells(parameters, context)) % 2:
+        cells = self._cells(parameters, context)
+        if len(cells) % 2 or any(bool(one) != bool(other) for one, other in zip(cells[::2], cells[1::2])):
             raise QgsProcessingException(tr("Classes come in pairs, one of the reference and one of the map each."))
         self.refuse_overwriting(parameters, context, inputs=[layers.raster_source(raster)])
 
@@ -92,7 +95,7 @@ class AssessAlgorithm(base.BdgfAlgorithm):
     def _cells(self, parameters: base.Parameters, context: QgsProcessingContext) -> list[str]:
         """Of the pairs, row by row; scripts may give rows as lists of their own."""
         rows = self.parameterAsMatrix(parameters, "PAIRS", context)
-        return [str(cell) for row in rows for cell in (row if isinstance(row, list) else [row])]
+        return [as_label(cell).strip() for row in rows for cell in (row if isinstance(row, list) else [row])]
 
     def outputs(self, result: base.Parameters) -> base.Parameters:
         return {**self.files_made(result), **self.numbers(result)}

@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterEnum,
+    QgsProcessingUtils,
     QgsRasterLayer,
 )
 from qgis.PyQt.QtGui import QIcon
@@ -29,6 +30,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     wrong with them (:meth:`refuse`) and what comes out (:meth:`outputs`)."""
 
     verb = ""
+    required: Optional[Sequence[str]] = None  # the engine's packages that it cannot run without; None: all
     files: Mapping[str, str] = {}  # optional outputs that are no layers, with their keys in the job and the result
 
     def __init__(self) -> None:
@@ -67,7 +69,7 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
 
     def canExecute(self) -> tuple[bool, str]:
         try:
-            interpreter.find()
+            interpreter.find(self.required)
         except QgsProcessingException as error:
             return False, str(error)
         return True, ""
@@ -94,7 +96,16 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
     def processAlgorithm(
         self, parameters: Parameters, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> Parameters:
-        return self.outputs(engine.run(self.verb, {**self._job, **self.rasters_out(parameters, context)}, feedback))
+        job = {**self._job, **self.rasters_out(parameters, context)}
+        if "resume" in job and is_temporary(job["output"]):
+            feedback.pushWarning(
+                tr(
+                    "{path} is temporary: QGIS deletes it when it closes, and an interrupted job begins anew. Name a "
+                    "file to keep it.",
+                    path=job["output"],
+                )
+            )
+        return self.outputs(engine.run(self.verb, job, feedback, python=interpreter.find(self.required)))
 
     def _with_names(self, parameters: Parameters) -> Parameters:
         """Choices given by their number become the names that Processing checks for."""
@@ -133,7 +144,12 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
         return _absolute(super().parameterAsFileOutput(parameters, name, context))
 
     def parameterAsOutputLayer(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> str:
-        return _absolute(super().parameterAsOutputLayer(parameters, name, context))
+        named = super().parameterAsOutputLayer(parameters, name, context)
+        path, loaded = _absolute(named), context.layersToLoadOnCompletion()
+        if path != named and named in loaded:
+            loaded[path] = loaded.pop(named)
+            context.setLayersToLoadOnCompletion(loaded)
+        return path
 
     def optional_file(self, parameters: Parameters, name: str, context: QgsProcessingContext) -> Optional[str]:
         return self.parameterAsFileOutput(parameters, name, context) or None
@@ -245,6 +261,11 @@ class BdgfAlgorithm(QgsProcessingAlgorithm):
                     tr("The output {path} is an input or another output too; choose another file name.", path=path)
                 )
             taken.add(_canonical(path))
+
+
+def is_temporary(path: str) -> bool:
+    """Whether QGIS deletes ``path`` when it closes."""
+    return _canonical(path).startswith(_canonical(QgsProcessingUtils.tempFolder()))
 
 
 def _absolute(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qgis.core import QgsProcessingContext, QgsProcessingOutputNumber
 
-from bdgf_qgis import layers
+from bdgf_qgis import interpreter, layers
 from bdgf_qgis.translation import tr
 
 from . import base
@@ -13,6 +13,7 @@ from .parameters import bands, class_field, data_file, labels, page, second, sec
 
 class CheckInputsAlgorithm(base.BdgfAlgorithm):
     verb = "checkinputs"
+    required = interpreter.IN_EVERY_QGIS
     files = {"REPORT": "report", "JSON": "json"}
 
     def displayName(self) -> str:

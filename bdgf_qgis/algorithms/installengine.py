@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from qgis.core import (
     QgsProcessingContext,
@@ -45,7 +46,7 @@ class InstallEngineAlgorithm(base.BdgfAlgorithm):
             "ones are removed afterwards. Canceling leaves everything as it was.</p>"
             "<p>To use another Python instead, name it in <i>Settings ▸ Options ▸ Processing ▸ Providers ▸ "
             "BDGF</i>.</p>"
-        )
+        ).replace("2.13.0", builds.torch_for(sys.version_info[:2]))
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
         self.addParameter(choice("BUILD", tr("Build"), builds.WANTED, builds.AUTO))

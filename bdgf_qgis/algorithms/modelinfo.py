@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterFile
 
-from bdgf_qgis import model_header
+from bdgf_qgis import interpreter, model_header
 from bdgf_qgis.translation import tr
 
 from . import base
@@ -13,6 +13,7 @@ from .parameters import MODEL_FILTER, data_file, page
 
 class ModelInfoAlgorithm(base.BdgfAlgorithm):
     verb = "info"
+    required = interpreter.IN_EVERY_QGIS
     files = {"HTML": "html", "JSON": "json"}
 
     def name(self) -> str:

@@ -61,10 +61,18 @@ def labels(
 
 
 def class_field(
-    layer: str = "LABELS", *, default: Optional[str] = None, optional: bool = False
+    layer: str = "LABELS",
+    *,
+    description: Optional[str] = None,
+    default: Optional[str] = None,
+    optional: bool = False,
 ) -> QgsProcessingParameterField:
     return QgsProcessingParameterField(
-        "CLASS_FIELD", tr("Class field"), defaultValue=default, parentLayerParameterName=layer, optional=optional
+        "CLASS_FIELD",
+        description or tr("Class field"),
+        defaultValue=default,
+        parentLayerParameterName=layer,
+        optional=optional,
     )
 
 

@@ -14,7 +14,7 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
-from bdgf_qgis import layers
+from bdgf_qgis import interpreter, layers
 from bdgf_qgis.styling import FileStyle
 from bdgf_qgis.translation import tr
 
@@ -26,6 +26,7 @@ JUDGEMENTS = ("ENTROPY", "DISAGREEMENT", "OOD", "CONFIDENCE")
 
 class SuggestSitesAlgorithm(base.BdgfAlgorithm):
     verb = "suggestsites"
+    required = interpreter.IN_EVERY_QGIS
 
     def displayName(self) -> str:
         return tr("Suggest sites to draw at")

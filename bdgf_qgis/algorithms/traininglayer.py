@@ -16,7 +16,6 @@ from qgis.core import (
     QgsProcessingParameterMatrix,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterVectorDestination,
-    QgsProcessingUtils,
 )
 from qgis.PyQt.QtGui import QColor
 
@@ -68,7 +67,7 @@ class TrainingLayerAlgorithm(base.BdgfAlgorithm):
             "never overwritten.</p>"
             "<p>Draw three or more polygons of each class, in different places, and check them with <i>Training "
             "summary</i>. Snapping and <i>Avoid Overlap on Active Layer</i>, which keep neighbours from overlapping, "
-            "belong to the project: switch them on in the Snapping Toolbar.</p>"
+            "are switched on in a project that does not snap yet (Snapping Toolbar).</p>"
         )
 
     def initAlgorithm(self, configuration: base.Parameters | None = None) -> None:
@@ -121,7 +120,7 @@ class TrainingLayerAlgorithm(base.BdgfAlgorithm):
     ) -> base.Parameters:
         self._path = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         drawing.create_layer(self._path, self._job["classes"], self._job["crs"], context)
-        if self._path.startswith(QgsProcessingUtils.tempFolder()):
+        if base.is_temporary(self._path):
             feedback.pushWarning(tr("{path} is deleted when QGIS closes: export the layer before.", path=self._path))
         return {"OUTPUT": self._path}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qgis.core import QgsProcessingContext, QgsProcessingOutputNumber
 
+from bdgf_qgis import interpreter
 from bdgf_qgis.translation import tr
 
 from . import base
@@ -12,6 +13,7 @@ from .parameters import class_field, data_file, labels, minimum_pixels, page, se
 
 class TrainingSummaryAlgorithm(base.BdgfAlgorithm):
     verb = "trainingsummary"
+    required = interpreter.IN_EVERY_QGIS
     files = {"REPORT": "report", "JSON": "json", "CSV": "csv"}
 
     def displayName(self) -> str:

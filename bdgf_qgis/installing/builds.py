@@ -79,7 +79,7 @@ def choose(document: Mapping[str, Any], wanted: str) -> Build:
     """
     refuse(document)
     machine = document["machine"]
-    version = "2.13.0" if _version(document["python"]["version"]) >= (3, 10) else "2.8.0"
+    version = torch_for(_version(document["python"]["version"]))
     if machine["system"] == "Darwin":
         if wanted == CUDA:
             raise QgsProcessingException(tr("There is no CUDA on macOS; choose auto or cpu."))
@@ -94,6 +94,10 @@ def choose(document: Mapping[str, Any], wanted: str) -> Build:
     # Plain torch is a build with CUDA on Linux, one for the CPU on Windows.
     linux = machine["system"] == "Linux"
     return Build(f"{version}+cpu" if linux else version, _INDEX + "cpu" if linux else None, _CPU_MB, reason)
+
+
+def torch_for(python: tuple[int, int]) -> str:
+    return "2.13.0" if python >= (3, 10) else "2.8.0"
 
 
 def refuse(document: Mapping[str, Any]) -> None:
@@ -154,6 +158,8 @@ def _cuda(machine: Mapping[str, Any], torch: str) -> tuple[Optional[str], str]:
         fitting = [capability for capability in capabilities if cuda.least <= capability <= cuda.most]
         if driver >= cuda.driver and (fitting or not capabilities):
             return cuda.label, tr("NVIDIA driver {driver}", driver=machine["driver"])
+    if driver >= max(cuda.driver for cuda in _TORCH[torch]):
+        return None, tr("torch has no build for {gpus}", gpus=", ".join(gpu["name"] for gpu in machine["gpus"]))
     return None, tr(
         "NVIDIA driver {driver} is too old for {gpus}: update the driver",
         driver=machine["driver"],

@@ -73,6 +73,12 @@ def test_the_build_for_a_machine(builds, machine, gpu, torch, index):
     assert build.cuda == ("cu1" in torch) and build.megabytes == (9300 if build.cuda else 1900) and build.reason
 
 
+def test_a_gpu_without_a_build_is_not_blamed_on_the_driver(builds):
+    old = builds.choose(report("Linux", driver="580.1", capabilities=(3.5,)), "auto").reason
+    assert "no build" in old and "update the driver" not in old
+    assert "update the driver" in builds.choose(report("Linux", driver="570.1", capabilities=(12.0,)), "auto").reason
+
+
 def test_what_is_asked_for_is_taken_or_refused(builds):
     gpu = report(driver="580.65.06", capabilities=(8.6,))
     assert builds.choose(gpu, "cpu").torch == "2.13.0+cpu" and builds.choose(gpu, "cuda").torch == "2.13.0+cu130"

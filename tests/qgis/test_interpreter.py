@@ -57,6 +57,17 @@ def test_missing_packages_are_named_with_the_mend(interpreter, monkeypatch, run,
         run("pretrain", SPECTRAL=scene.spectral, OUTPUT=scene.path("m.bdgf"))
 
 
+def test_what_needs_no_network_runs_before_the_engine_is_installed(interpreter, monkeypatch):
+    monkeypatch.setattr(interpreter, "REQUIRED", (*interpreter.IN_EVERY_QGIS, "tensorfountain"))
+    ready = {
+        algorithm.name()
+        for algorithm in QgsApplication.processingRegistry().providerById("bdgf").algorithms()
+        if algorithm.canExecute()[0]
+    }
+    assert {"checkinputs", "trainingsummary", "assess", "suggestsites", "modelinfo", "installengine"} <= ready
+    assert not {"pretrain", "train", "classify", "landcover"} & ready
+
+
 def test_answer_is_remembered(interpreter):
     interpreter.find()
     started = time.monotonic()

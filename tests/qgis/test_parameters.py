@@ -153,7 +153,9 @@ def test_what_cannot_be_assessed_is_refused(check, scene):
     given = dict(REFERENCE=scene.polygons, CLASS_FIELD="class", REPORT=scene.path("r.html"))
     assert check("assess", MAP=land_cover, **given) == ""
     assert check("assess", MAP=land_cover, **given, PAIRS=["water", "3", "wood", "9"]) == ""
-    assert "pairs" in check("assess", MAP=land_cover, **given, PAIRS=["water", "3", "wood"])
+    assert check("assess", MAP=land_cover, **given, PAIRS=["water", "3", "", None]) == ""
+    for wrong in (["water", "3", "wood"], ["water", "3", "wood", ""], ["water", "3", None, "9"]):
+        assert "pairs" in check("assess", MAP=land_cover, **given, PAIRS=wrong)
     assert "does not overlap the raster far" in check("assess", MAP=far, **given)
     assert "has 4 bands" in check("assess", MAP=scene.spectral, **given)
     assert "CLASS_FIELD" in check("assess", MAP=land_cover, REFERENCE=scene.polygons)

@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingModelChildParameterSource,
     QgsProcessingModelOutput,
     QgsProcessingModelParameter,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterRasterLayer,
     QgsProject,
@@ -113,7 +114,8 @@ def test_map_over_an_input_is_refused(engine, scene, check):
     assert ".png" in check("classify", **given, OUTPUT=scene.path("map.png"))
 
 
-def test_loaded_map_has_names_and_colors(engine, scene):
+@pytest.mark.parametrize("how", ["noted before", "by the dialog", "relative"])
+def test_loaded_map_has_names_and_colors(engine, scene, monkeypatch, how):
     import processing
     from processing.gui.Postprocessing import handleAlgorithmResults
 
@@ -125,8 +127,13 @@ def test_loaded_map_has_names_and_colors(engine, scene):
         "SPECTRAL": scene.spectral,
         "OUTPUT": scene.path("map.tif"),
     }
-    details = QgsProcessingContext.LayerDetails("Land cover", QgsProject.instance(), "OUTPUT")
-    context.addLayerToLoadOnCompletion(scene.path("map.tif"), details)
+    if how == "noted before":
+        details = QgsProcessingContext.LayerDetails("Land cover", QgsProject.instance(), "OUTPUT")
+        context.addLayerToLoadOnCompletion(scene.path("map.tif"), details)
+    else:
+        monkeypatch.chdir(os.path.dirname(scene.spectral))
+        path = "map.tif" if how == "relative" else scene.path("map.tif")
+        parameters["OUTPUT"] = QgsProcessingOutputLayerDefinition(path, QgsProject.instance())
     feedback = QgsProcessingFeedback(False)
     processing.run(algorithm, parameters, context=context, feedback=feedback, onFinish=lambda *_: None)
     assert handleAlgorithmResults(algorithm, context, feedback)

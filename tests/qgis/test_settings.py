@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from qgis.core import QgsApplication, QgsSettings
 
+from bdgf_core.memory import LEAST_MB
+
 KEY = "Processing/Configuration/BDGF_"
 
 
@@ -27,7 +29,7 @@ def shown(name: str):
     ("name", "good", "bad"),
     [
         ("DEVICE", ["auto", "cpu", "cuda", "cuda:1", ""], ["gpu", "cuda:", "mps"]),
-        ("MEMORY_MB", ["0", "256", 4000, ""], ["255", "-1", "many", "1.5"]),
+        ("MEMORY_MB", ["0", "1024", 4000, ""], ["1023", "-1", "many", "1.5"]),
         ("INTERPRETER", ["", "/usr/bin/python3"], ["/nowhere/python"]),
     ],
 )
@@ -54,3 +56,7 @@ def test_wrong_settings_from_elsewhere_do_no_harm(settings):
     algorithm = type(QgsApplication.processingRegistry().algorithmById("bdgf:environment"))()
     algorithm.initAlgorithm({})
     assert algorithm.parameterDefinition("DEVICE").defaultValue() == "cuda:1"
+
+
+def test_the_least_memory_is_the_engines(settings):
+    assert settings.LEAST_MEMORY_MB == LEAST_MB

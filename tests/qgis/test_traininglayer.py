@@ -251,6 +251,19 @@ def test_loaded_layer_is_styled_and_editable(loaded, scene):
     assert layer.addFeature(polygon(layer, "LCZ G Water")) and layer.commitChanges()
 
 
+@pytest.mark.parametrize("snapping", [False, True])
+def test_a_project_that_does_not_snap_yet_does_so_without_overlaps(loaded, scene, snapping):
+    project = QgsProject.instance()
+    project.clear()
+    config = project.snappingConfig()
+    config.setEnabled(snapping)
+    project.setSnappingConfig(config)
+    loaded(NOMENCLATURE="lcz", GRID=scene.spectral, OUTPUT=scene.path("training.gpkg"))
+    assert project.snappingConfig().enabled()
+    assert (int(project.avoidIntersectionsMode()) == 1) != snapping  # 1: with the current layer
+    project.clear()
+
+
 def test_a_raster_without_crs_is_drawn_on_in_its_pixels(loaded, scene):
     from osgeo import gdal
 

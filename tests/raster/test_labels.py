@@ -205,6 +205,12 @@ def test_values_of_the_legend(
     assert [(value, label) for value, label, _, _ in legend_of(make_layer, values, kind)] == expected
 
 
+def test_labels_of_one_name_are_one_class(make_layer: Callable) -> None:
+    hints = (("3.0", "Wood", "#00FF00"), ("5", "Wood", "#123456"), ("8", "Water", ""))
+    found = legend_of(make_layer, [8, 5, 3], ogr.OFTInteger, classes=hints)
+    assert [entry[:3] for entry in found] == [(3, "3", "Wood"), (8, "8", "Water")] and found[0][3] == "#00ff00"
+
+
 def test_names_and_colours_come_from_the_style(make_layer: Callable) -> None:
     hints = (("3.0", "Wood", "#00FF00"), ("5", "", ""), ("8", "Unused", "#123456"))
     first, second = legend_of(make_layer, [5, 3], ogr.OFTInteger, classes=hints)
