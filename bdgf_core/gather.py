@@ -6,7 +6,6 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections import defaultdict
 from dataclasses import replace
 from typing import Callable, Mapping, Optional
 
@@ -20,6 +19,7 @@ from .diffusion.unet import HALO
 from .errors import ResourceError
 from .inputs import MARGIN, FeatureScale, InputReader, tile_side
 from .network.group import PATCH, gather_patches
+from .pixel_values import by_tile
 from .processes import ALONE, Processes
 from .progress import Progress
 from .raster.grid import Grid
@@ -182,14 +182,11 @@ def _cheapest_tiles(labels: Labels, largest: int) -> list[tuple[NDArray[np.int64
 
 def _by_tile(labels: Labels, side: int) -> list[tuple[NDArray[np.int64], Window]]:
     """The positions of the labelled pixels in each tile of ``side`` pixels, and the window that just holds them."""
-    members: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for i, (row, col) in enumerate(zip(labels.rows // side, labels.cols // side)):
-        members[int(row), int(col)].append(i)
     found = []
-    for _, positions in sorted(members.items()):
-        rows, cols = labels.rows[positions], labels.cols[positions]
+    for members in by_tile(labels.rows, labels.cols, side):
+        rows, cols = labels.rows[members], labels.cols[members]
         top, left = int(rows.min()), int(cols.min())
-        found.append((np.array(positions), Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)))
+        found.append((members, Window(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Any, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def read_pixels(
     values = {name: np.empty((len(bands), int(kept.sum())), np.float32) for name, bands in good.items()}
     place = np.cumsum(kept) - 1
     rows, cols = np.divmod(pixels, stack.grid.width)
-    tiles = list(_by_tile(rows, cols))
+    tiles = list(by_tile(rows, cols, _SIDE))
     for done, members in enumerate(tiles):
         row, col = rows[members], cols[members]
         top, left = int(row.min()), int(col.min())
@@ -41,9 +41,12 @@ def read_pixels(
     return with_data, values
 
 
-def _by_tile(rows: Integers, cols: Integers) -> Iterator[Integers]:
-    """The positions of the pixels in each tile that has any."""
-    tiles = rows // _SIDE * (1 + int(cols.max(initial=0)) // _SIDE) + cols // _SIDE
+def by_tile(rows: NDArray[Any], cols: NDArray[Any], side: int) -> Iterator[Integers]:
+    """The positions of the pixels in each tile of ``side`` pixels that has any, by rows of tiles."""
+    tiles = (rows // side).astype(np.int64)
+    tiles *= 1 + int(cols.max(initial=0)) // side
+    tiles += cols // side
     order = np.argsort(tiles, kind="stable")
-    starts = np.flatnonzero(np.diff(tiles[order], prepend=-1))
-    yield from np.split(order, starts[1:]) if len(order) else ()
+    tiles = tiles[order]
+    starts = np.flatnonzero(tiles[1:] != tiles[:-1]) + 1
+    yield from np.split(order, starts) if len(order) else ()

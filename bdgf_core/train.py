@@ -164,7 +164,8 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
     kind = second_kind(pretrained.sensors)
     with open_stack(spectral, second, progress, second_kind=kind) as stack:
         warn_of_inputs(stack, spectral, second, progress, second_kind=kind, known=pretrained.sensors)
-        drawn = rasterize_labels(config.labels, stack.grid)
+        memory = processes.agree(memory_bound(config.memory_mb))
+        drawn = rasterize_labels(config.labels, stack.grid, memory_bytes=memory)
         there = labels_with_data(stack, pretrained.sensors, drawn)
         if len(there) < len(drawn):
             progress.warning(
@@ -177,8 +178,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
         labels = take_labels(config, there, progress)
         samples, scale = gather_samples(
             pretrained.reader(stack, device), labels, components=preset.feature_components,
-            memory_bytes=processes.agree(memory_bound(config.memory_mb)),
-            progress=progress.part(0.01, 0.29), processes=processes,
+            memory_bytes=memory, progress=progress.part(0.01, 0.29), processes=processes,
         )  # fmt: skip
         unlabelled = None
         if config.unlabelled:

@@ -14,6 +14,7 @@ from bdgf_core.diffusion.unet import DenoisingUNet
 from bdgf_core.errors import ResourceError
 from bdgf_core.gather import gather_samples, gather_unlabelled
 from bdgf_core.inputs import FeatureScale, InputReader, band_stack, tile_side
+from bdgf_core.pixel_values import by_tile
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import rasterize_labels
 from bdgf_core.raster.window import Window
@@ -108,6 +109,15 @@ def test_a_disk_too_small_is_said_before(reader, scene, monkeypatch):
     monkeypatch.setattr(gather_module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100}))
     with pytest.raises(ResourceError, match="samples"):
         gather_samples(reader, labels, components=None, memory_bytes=1 << 12, progress=Progress())
+
+
+def test_pixels_are_grouped_by_tile():
+    rows, cols = np.random.default_rng(0).integers(0, 90, (2, 300)).astype(np.int32)
+    found = list(by_tile(rows, cols, 20))
+    tiles = [{(int(row) // 20, int(col) // 20) for row, col in zip(rows[one], cols[one])} for one in found]
+    assert all(len(tile) == 1 and (np.diff(one) > 0).all() for tile, one in zip(tiles, found))
+    assert [min(tile) for tile in tiles] == sorted(set(zip((rows // 20).tolist(), (cols // 20).tolist())))
+    assert sorted(np.concatenate(found)) == list(range(300)) and not list(by_tile(rows[:0], cols[:0], 20))
 
 
 def test_tiles_grow_with_the_memory():

@@ -19,9 +19,11 @@ from .gdal_errors import gdal_raises
 from .grid import Grid, crs_of, is_real, same_crs, transformation
 from .label_classes import ClassTable, Hints
 from .label_layer import open_label_layer
-from .shapes import MOST_PIXELS, burn, parts_of
+from .shapes import MOST_PIXELS, burn, parts_of, too_many
 
 Integers = NDArray[np.int32]
+
+PIXEL_BYTES = 46  # at the most, from polygons to those pixels that have data: measured
 
 
 @dataclass(frozen=True)
@@ -95,22 +97,23 @@ def claim_pixels(source: LabelSource, grid: Grid) -> Claims:
     return _collect(source, grid).claims()
 
 
-def rasterize_labels(source: LabelSource, grid: Grid) -> Labels:
+def rasterize_labels(source: LabelSource, grid: Grid, *, memory_bytes: int | None = None) -> Labels:
     """The pixels of ``grid`` whose centre lies in a polygon, or that hold a point, of a class.
 
     A polygon without any pixel centre takes the pixel under its inner point. A pixel claimed by several classes is
     left out, one claimed several times by one class counts once, for the first feature. Classes without a pixel are
-    not in the legend. Raises InputError where the file, layer, field or values cannot be used, or nothing lies
-    inside of the grid.
+    not in the legend. Raises InputError where the file, layer, field or values cannot be used, nothing lies inside of
+    the grid, or the pixels do not fit ``memory_bytes``.
     """
-    return _collect(source, grid).labels()
+    most = MOST_PIXELS if memory_bytes is None else min(MOST_PIXELS, memory_bytes // PIXEL_BYTES)
+    return _collect(source, grid, most).labels()
 
 
-def _collect(source: LabelSource, grid: Grid) -> _Collector:
+def _collect(source: LabelSource, grid: Grid, most: int = MOST_PIXELS) -> _Collector:
     with gdal_raises():
         try:
             dataset, layer = open_label_layer(source.path, source.layer, source.field)
-            collector = _Collector(source, grid, layer)
+            collector = _Collector(source, grid, layer, most)
             number = -1
             for number, feature in enumerate(layer):
                 collector.add(number, feature)
@@ -127,8 +130,8 @@ def _collect(source: LabelSource, grid: Grid) -> _Collector:
 class _Collector:
     """Gathers the pixels of one feature after another, and counts what is left out."""
 
-    def __init__(self, source: LabelSource, grid: Grid, layer: ogr.Layer) -> None:
-        self._source, self._grid = source, grid
+    def __init__(self, source: LabelSource, grid: Grid, layer: ogr.Layer, most: int) -> None:
+        self._source, self._grid, self._most = source, grid, most
         self._classes = ClassTable(source.path, layer, source.field, source.classes or ())
         self._claims: list[Claim] = []
         self._count = 0
@@ -164,16 +167,10 @@ class _Collector:
         if not polygons and not points:
             self._left_out["lines" if others else "broken"] += 1
             return
-        pixels = burn(polygons, points, self._grid)
+        pixels = burn(polygons, points, self._grid, most=self._most)
         self._count += len(pixels)
-        if self._count > MOST_PIXELS:
-            raise InputError(
-                tr(
-                    "{path} covers more than {most} pixels; draw smaller polygons.",
-                    path=self._source.path,
-                    most=MOST_PIXELS,
-                )
-            )
+        if self._count > self._most:
+            raise too_many(self._most)
         left, right, bottom, top = geometry.GetEnvelope()
         x, y = (left + right) / 2, (bottom + top) / 2
         if not isfinite(x + y):  # some corner lies nowhere
@@ -195,10 +192,7 @@ class _Collector:
     def labels(self) -> Labels:
         path, field = self._source.path, self._source.field
         self._refuse_nothing()
-        owners = np.array([(claim.index, claim.number) for claim in self._claims], np.int32)
-        owners = np.repeat(owners, [len(claim.pixels) for claim in self._claims], axis=0)
-        claimed = np.concatenate([claim.pixels for claim in self._claims])
-        pixels, classes, groups, mixed = _resolve(claimed, owners[:, 0], owners[:, 1])
+        pixels, classes, groups, mixed = _resolve(self._claims)
         legend, order = self._classes.legend(np.unique(classes))
         if mixed:
             names = _listed(self._classes.labels[i] for i in sorted(mixed[1]))
@@ -223,9 +217,9 @@ class _Collector:
         self._warnings.extend(self._left_out_warnings())
         lookup = np.full(len(self._classes.labels), -1, np.int32)
         lookup[order] = np.arange(len(order))
-        rows, cols = np.divmod(pixels, self._grid.width)
-        arrays = (rows.astype(np.int32), cols.astype(np.int32), lookup[classes], groups.astype(np.int32))
-        return Labels(*arrays, legend, tuple(self._warnings))
+        rows = (pixels // self._grid.width).astype(np.int32)
+        pixels %= self._grid.width
+        return Labels(rows, pixels.astype(np.int32), lookup[classes], groups, legend, tuple(self._warnings))
 
     def _left_out_warnings(self, but: str = "") -> Iterator[str]:
         for reason, count in self._left_out.items():
@@ -285,17 +279,26 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _resolve(
-    pixels: NDArray[np.int64], classes: Integers, groups: Integers
+    claims: list[Claim],
 ) -> tuple[NDArray[np.int64], Integers, Integers, tuple[int, set[int]] | None]:
-    """Each pixel once, in order, without those of several classes; the latter's number and classes, if any."""
-    order = np.lexsort((groups, pixels))
-    pixels, classes, groups = pixels[order], classes[order], groups[order]
-    first = np.flatnonzero(np.diff(pixels, prepend=-1))
-    low, high = np.minimum.reduceat(classes, first), np.maximum.reduceat(classes, first)
-    pure = low == high
+    """Each pixel once, in order, without those of several classes; the latter's number and classes, if any. Empties
+    ``claims``: there may be very many pixels."""
+    index, number = np.array([(claim.index, claim.number) for claim in claims], np.int32).T
+    owners = np.repeat(np.arange(len(claims), dtype=np.int32), [len(claim.pixels) for claim in claims])
+    pixels = np.concatenate([claim.pixels for claim in claims])
+    claims.clear()
+    order = np.argsort(pixels, kind="stable")  # of one pixel's features the first one stays first
+    pixels, owners = pixels[order], owners[order]
+    del order
+    same = np.zeros(len(pixels), bool)  # as the one before
+    np.equal(pixels[1:], pixels[:-1], out=same[1:])
+    first = np.flatnonzero(~same)
+    same[1:] &= np.diff(index[owners]) != 0
+    impure = np.logical_or.reduceat(same, first)
     mixed = None
-    if not pure.all():
-        impure = np.repeat(~pure, np.diff(first, append=len(pixels)))
-        mixed = (int((~pure).sum()), set(classes[impure].tolist()))
-    kept = first[pure]
-    return pixels[kept], classes[kept], groups[kept], mixed
+    if impure.any():
+        theirs = np.repeat(impure, np.diff(first, append=len(pixels)))
+        mixed = (int(impure.sum()), set(np.unique(index[owners[theirs]]).tolist()))
+        first = first[~impure]
+    pixels, owners = pixels[first], owners[first]
+    return pixels, index[owners], number[owners], mixed

@@ -15,7 +15,7 @@ from .grid import Grid
 from .window import Window, tiles
 
 _MEMORY = "MEM" if int(gdal.VersionInfo()) >= 3110000 else "Memory"  # one driver for both since 3.11
-MOST_PIXELS = 200_000_000  # of all training data: they take some ten bytes each
+MOST_PIXELS = 50_000_000  # of all training data
 _TILE = 1024  # pixels a side burnt at once, however large the polygon
 
 
@@ -41,15 +41,29 @@ def parts_of(geometry: ogr.Geometry) -> tuple[list[ogr.Geometry], list[ogr.Geome
     return polygons, points, others
 
 
-def burn(polygons: list[ogr.Geometry], points: list[ogr.Geometry], grid: Grid) -> NDArray[np.int64]:
+def burn(polygons: list[ogr.Geometry], points: list[ogr.Geometry], grid: Grid, *, most: int) -> NDArray[np.int64]:
     """The pixels (row · width + column, sorted, each once) whose centre lies in a polygon or that hold a point.
-    Where the polygons hold no pixel centre: the pixels under their inner points."""
-    found = [_centres_inside(polygon, grid) for polygon in polygons]
+    Where the polygons hold no pixel centre: the pixels under their inner points. InputError for more than ``most``."""
+    found = [_centres_inside(polygon, grid, most) for polygon in polygons]
     if not any(len(pixels) for pixels in found):
         points = points + [polygon.PointOnSurface() or polygon.Centroid() for polygon in polygons]
     found += [_under(point, grid) for point in points]
-    pixels: NDArray[np.int64] = np.unique(np.concatenate(found))
-    return pixels
+    pixels: NDArray[np.int64] = np.concatenate(found)
+    found.clear()
+    pixels.sort()
+    once = np.ones(len(pixels), bool)
+    np.not_equal(pixels[1:], pixels[:-1], out=once[1:])
+    return pixels if once.all() else pixels[once]
+
+
+def too_many(most: int) -> InputError:
+    return InputError(
+        tr(
+            "The training data cover more than {most} pixels; draw smaller polygons, or raise the memory limit if it "
+            "is low.",
+            most=most,
+        )
+    )
 
 
 def _valid_polygons(polygon: ogr.Geometry) -> list[ogr.Geometry]:
@@ -72,7 +86,7 @@ def _valid_polygons(polygon: ogr.Geometry) -> list[ogr.Geometry]:
     return flat
 
 
-def _centres_inside(polygon: ogr.Geometry, grid: Grid) -> NDArray[np.int64]:
+def _centres_inside(polygon: ogr.Geometry, grid: Grid, most: int) -> NDArray[np.int64]:
     left, right, bottom, top = polygon.GetEnvelope()
     cols, rows = grid.to_pixel(np.array([left, left, right, right]), np.array([bottom, top, bottom, top]))
     nothing = np.empty(0, np.int64)
@@ -86,8 +100,8 @@ def _centres_inside(polygon: ogr.Geometry, grid: Grid) -> NDArray[np.int64]:
     if box is None:
         return nothing
     _, a, b, _, d, e = grid.geotransform
-    if min(polygon.GetArea() / abs(a * e - b * d), box.height * box.width) > MOST_PIXELS:
-        raise InputError(tr("A training polygon covers more than {most} pixels; draw smaller ones.", most=MOST_PIXELS))
+    if min(polygon.GetArea() / abs(a * e - b * d), box.height * box.width) > most:
+        raise too_many(most)
     found = [_burn_tile(polygon, tile.shift(box.row, box.col), grid) for tile in tiles(box.height, box.width, _TILE)]
     return np.concatenate(found)
 

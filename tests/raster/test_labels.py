@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from typing import Any, Callable
 
 import numpy as np
@@ -12,7 +13,7 @@ from raster_scenes import NORTH_UP, UTM, crs_from, grid_from
 
 from bdgf_core.errors import InputError
 from bdgf_core.raster.grid import Grid
-from bdgf_core.raster.labels import Labels, LabelSource, rasterize_labels
+from bdgf_core.raster.labels import PIXEL_BYTES, Labels, LabelSource, rasterize_labels
 from bdgf_core.raster.window import Window
 
 GRID = grid_from(30, 40)
@@ -278,3 +279,22 @@ def test_labels_of_a_raster_without_georeference(make_layer: Callable, make_rast
     path = make_layer([("POLYGON ((4 -5, 7 -5, 7 -7, 4 -7, 4 -5))", "a")], crs="")
     assert pixels(rasterize_labels(LabelSource(path, "class"), grid)) == block(4, 5)
     assert grid.window == Window(0, 0, 30, 40)
+
+
+def test_a_pixel_takes_no_more_memory_than_it_is_counted_with(make_layer: Callable) -> None:
+    grid = grid_from(600, 600)
+    path = make_layer([(polygon(0, 0, 600, 300), "a"), (polygon(0, 290, 600, 310), "b")])
+    rasterize_labels(LabelSource(path, "class"), GRID)  # what is made once
+    tracemalloc.start()
+    labels = rasterize_labels(LabelSource(path, "class"), grid)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(labels) == 600 * 590 and peak < PIXEL_BYTES * len(labels)
+
+
+def test_more_pixels_than_fit_the_memory_are_refused(make_layer: Callable) -> None:
+    source = LabelSource(make_layer([(polygon(0, 0, 10, 10), "a"), (polygon(10, 0, 10, 10), "b")]), "class")
+    assert len(rasterize_labels(source, GRID, memory_bytes=200 * PIXEL_BYTES)) == 200
+    for fitting in (199, 99):
+        with pytest.raises(InputError, match=f"more than {fitting} pixels.*memory"):
+            rasterize_labels(source, GRID, memory_bytes=fitting * PIXEL_BYTES)
