@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,7 @@ from .checkpoint import Model, load_model, read_document, save_model
 from .errors import BdgfError, ModelFileError
 from .files import STATE_SUFFIX, hidden_folder
 from .progress import Progress
+from .raster.dataset import stamp
 from .translation import tr
 
 CHECKPOINT_S = 60.0
@@ -65,6 +66,19 @@ class Unfinished:
             except ModelFileError:
                 pass
         return found
+
+    def has_room(self, size: int) -> bool:
+        """Whether the disk has ``size`` bytes left; if not, the job goes on without being saved, and says so."""
+        free = shutil.disk_usage(self._folder).free
+        if free < size and not self._warned:
+            self._warned = True
+            self._progress.warning(
+                tr(
+                    "The disk has {free} MB left, which the outputs may need: what is done is not saved any more.",
+                    free=free >> 20,
+                )
+            )
+        return free >= size
 
     def remove(self) -> None:
         for path in self._folder.glob(f"*{STATE_SUFFIX}"):
@@ -120,15 +134,9 @@ class State:
 
 
 def fingerprint(config: Any, *inputs: Path | str | None, content: Sequence[bytes] = ()) -> str:
-    """Tells jobs apart: by what they are told to do (``config``, a dataclass), by their input files' sizes and times
-    and by ``content`` where a file's time says little."""
-    stamps = []
-    for path in inputs:
-        try:
-            found = os.stat(path or "")
-            stamps.append([str(path), found.st_size, found.st_mtime_ns])
-        except (OSError, ValueError):  # what GDAL opens need not be a file
-            stamps.append([str(path)])
+    """Tells jobs apart: by what they are told to do (``config``, a dataclass), by sizes and times of the files of
+    their ``inputs`` and by ``content`` where a file's time says little."""
+    stamps = [stamp(path) for path in inputs if path]
     told = {key: value for key, value in asdict(config).items() if key not in _NO_MATTER}
     whole = [__version__, type(config).__name__, told, stamps, [hashlib.sha256(part).hexdigest() for part in content]]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()

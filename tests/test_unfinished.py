@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from osgeo import gdal
 from same_result import same_model, same_rasters
 from test_verbs import OUTPUTS, Chain, Events, chain_of, run, run_chain
 from tiny_scene import TinyScene
@@ -135,3 +136,49 @@ def test_the_fingerprint_follows_settings_and_inputs(chain, tmp_path):
     raster.write_bytes(b"22")
     others.append(fingerprint(chain.train, raster, None, "NETCDF:nowhere:x"))
     assert len({first, *others}) == 5
+
+
+@pytest.mark.parametrize("what", ["a source of a VRT", "a header", "its nodata value", "statistics"])
+def test_the_fingerprint_follows_all_that_gdal_reads(chain, tmp_path, what):
+    tile, path = tmp_path / "tile.img", tmp_path / "whole.vrt"
+    made = gdal.GetDriverByName("ENVI").Create(str(tile), 4, 4, 1)
+    made.SetGeoTransform((0, 1, 0, 0, 0, -1))
+    made.GetRasterBand(1).Fill(1)
+    made = gdal.BuildVRT(str(path), [str(tile)])
+    made = None  # closed
+    first = fingerprint(chain.train, path)
+    if what == "a source of a VRT":
+        tile.write_bytes(tile.read_bytes() + b"1")
+    elif what == "a header":
+        header = tile.with_suffix(".hdr")
+        header.write_text(header.read_text() + "data ignore value = 0\n")
+    elif what == "its nodata value":
+        made = gdal.Open(str(path), gdal.GA_Update)
+        made.GetRasterBand(1).SetNoDataValue(1)
+    else:  # as QGIS notes them beside a raster that it shows
+        made = gdal.Open(str(tile))
+        made.GetRasterBand(1).ComputeStatistics(False)
+        made = None
+        assert list(tmp_path.glob("*.aux.xml"))
+    made = None
+    assert (fingerprint(chain.train, path) == first) == (what == "statistics")
+
+
+def test_states_leave_the_disk_to_the_outputs(chain, monkeypatch):
+    """Asked for at every tile, none is saved, and the map is made."""
+    room = []
+    monkeypatch.setattr("bdgf_core.unfinished.Unfinished.has_room", lambda *_: room.append(_) or False)
+    config = replace(chain.classify, output=chain.scene.path("room.tif"), checkpoint_s=0.0, **dict.fromkeys(FURTHER))
+    known = {path.name for path in chain.scene.folder.iterdir()}
+    with pytest.raises(Canceled):
+        run(classify, config, Events(chain.events["classify"].asked // 2))
+    assert room and not chain.scene.leftovers(known)
+
+
+def test_a_full_disk_is_told_once(tmp_path):
+    events = Events()
+    unfinished = Unfinished(tmp_path / "map.tif", "job", resume=True, every_s=0.0, progress=Progress(events))
+    hidden_folder(tmp_path / "map.tif").mkdir()
+    assert unfinished.has_room(1) and not events.seen
+    assert not unfinished.has_room(1 << 60) and not unfinished.has_room(1 << 60)
+    assert [event["event"] for event in events.seen] == ["warning"]

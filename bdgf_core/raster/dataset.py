@@ -5,14 +5,40 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 from osgeo import gdal
 
 from bdgf_core.errors import InputError
 from bdgf_core.translation import tr
 
-from .gdal_errors import gdal_raises
+from .gdal_errors import gdal_raises, gdal_silent
+
+
+def stamp(path: Union[str, Path]) -> list[object]:
+    """What changes when something else is read at ``path``, as JSON: sizes and times of the file, or of all that GDAL
+    reads for a raster, and what may be noted beside it: georeference and nodata values. Not the side file itself, to
+    which statistics are added by everyone who looks at the raster."""
+    text = os.fspath(path)
+    with gdal_silent():
+        try:
+            dataset = None if is_special(text) else gdal.OpenEx(text, gdal.OF_RASTER | gdal.OF_READONLY)
+        except RuntimeError:  # where the caller's GDAL raises
+            dataset = None
+        if dataset is None:
+            return [text, _size_and_time(text)]
+        files = sorted(file for file in dataset.GetFileList() or [] if not file.endswith((".aux.xml", ".ovr")))
+        nodata = [str(dataset.GetRasterBand(number).GetNoDataValue()) for number in range(1, dataset.RasterCount + 1)]
+        reference = [dataset.GetProjection(), *dataset.GetGeoTransform()]
+    return [text, _size_and_time(text), *([file, _size_and_time(file)] for file in files), reference, nodata]
+
+
+def _size_and_time(path: str) -> Optional[list[int]]:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # what GDAL opens need not be a file
+        return None
+    return [found.st_size, found.st_mtime_ns]
 
 
 def open_raster(path: Union[str, Path]) -> gdal.Dataset:
