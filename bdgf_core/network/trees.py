@@ -19,6 +19,7 @@ _LEAF = -1
 _AT_ONCE = 1 << 17  # ways through trees, which fit the cache with what leads to them
 _MOST_PATCHES = 4096
 _STEPS = 3
+_DEEPEST = 1000  # trees of honest samples have some tens of levels; this bounds the time that a file can cost
 
 
 class Trees(nn.Module):
@@ -62,7 +63,11 @@ class Trees(nn.Module):
         present, index = np.unique(classes, return_inverse=True)
         weight = (len(classes) / (len(present) * np.bincount(index)))[index]
         forest = ExtraTreesClassifier(
-            max_features=_FEATURE_SHARE, random_state=seed, warm_start=True, n_jobs=torch.get_num_threads()
+            max_features=_FEATURE_SHARE,
+            max_depth=_DEEPEST - 1,
+            random_state=seed,
+            warm_start=True,
+            n_jobs=torch.get_num_threads(),
         )
         for count in [*range(_GROWN_AT_ONCE, trees, _GROWN_AT_ONCE), trees]:
             on_part()
@@ -96,8 +101,7 @@ class Trees(nn.Module):
             if table.dtype != kind or table.shape != (rows,):
                 raise ValueError("a table of its trees has another shape or type")
         own, leaf = torch.arange(count), feature == _LEAF
-        # Children lie behind their parents, so every way ends.
-        right = torch.where(leaf, own + 1, onward)
+        right = torch.where(leaf, own + 1, onward)  # children lie behind their parents, so every way ends
         sound = (
             count > 0
             and bool(leaf[-1])
@@ -109,6 +113,18 @@ class Trees(nn.Module):
         )
         if not sound:
             raise ValueError("its trees lead nowhere")
+        inner = own[~leaf]
+        children = torch.cat((inner + 1, right[inner]))
+        if not torch.equal(torch.cat((roots.long(), children)).bincount(minlength=count), torch.ones_like(own)):
+            raise ValueError("its trees are no trees")
+        at = roots.long()
+        for _ in range(_DEEPEST):
+            at = at[~leaf[at]]
+            at = torch.cat((at + 1, right[at]))
+            if not len(at):
+                break
+        else:
+            raise ValueError("its trees are too deep")
         return cls(feature, threshold, onward, roots, classes=classes)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -91,6 +91,8 @@ WRONG = {
     "a table in two dimensions": lambda t: t.update(feature=t["feature"][:, None]),
     "no nodes": lambda t: t.update({name: t[name][:0] for name in ("feature", "threshold", "next")}),
     "no table": lambda t: t.pop("next"),
+    "a child of two parents": lambda t: t["next"].__setitem__(0, len(t["next"]) - 1),
+    "a root within a tree": lambda t: t["roots"].__setitem__(3, 1),
     "a table too many": lambda t: t.update(more=t["next"]),
 }
 
@@ -102,6 +104,24 @@ def test_tables_that_lead_nowhere_are_refused(samples, wrong):
     WRONG[wrong](tensors)
     with pytest.raises(ValueError, match="its trees"):
         Trees.of(tensors, features=6, classes=7, trees=12)
+
+
+@pytest.mark.parametrize(("inner", "fine"), [(999, True), (1000, False)])
+def test_a_tree_without_end_in_sight_is_refused(inner, fine):
+    """A chain, each node of which has a leaf and the rest of the chain: its time would grow with the file's size."""
+    feature = torch.full((2 * inner + 1,), -1, dtype=torch.int32)
+    onward = torch.zeros_like(feature)
+    feature[:inner] = 0
+    onward[:inner] = torch.arange(2 * inner, inner, -1)
+    tensors = {
+        "feature": feature, "threshold": torch.zeros(len(feature)), "next": onward,
+        "roots": torch.zeros(1, dtype=torch.int32),
+    }  # fmt: skip
+    if fine:
+        Trees.of(tensors, features=1, classes=2, trees=1)
+        return
+    with pytest.raises(ValueError, match="too deep"):
+        Trees.of(tensors, features=1, classes=2, trees=1)
 
 
 def test_statistics_are_those_of_their_windows():
