@@ -126,12 +126,12 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
             outputs.enter_context(unfinished)
         for network in (reader.denoiser, classifier.network):
             outputs.enter_context(stoppable(network, progress))
-        done = _DoneTiles(unfinished)
         parts = Parts(progress, _PATCHES_AT_ONCE[device.torch.type] // 16)
         tags = {"BDGF_CLASSIFIER": config.classifier, "BDGF_DEVICE": device}
         paths = {name: getattr(config, name) for name in ("output", *FURTHER)}
         files = outputs if processes.is_first else None
         writers = MapWriters(paths, classifier, grid, files, inputs=inputs, tags=tags, cog=config.cog)
+        done = _DoneTiles(unfinished, writers.needed_bytes)
         least, timed = max(config.min_data, 1e-6), False
         stream = outputs.enter_context(Stream())  # ends before the writers do
 
@@ -167,7 +167,7 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
             else:
                 tile = {name: tensor.numpy() for name, tensor in processes.receive(turn)[1].items()}
             stream.behind(partial(writers.write, window, tile))
-            done.add(i, tile)
+            done.add(i, tile, ahead=1 - (i + 1) / len(windows))
             summary.add(window, tile)
             worked = bool(tile["confidence_sums"].any())  # a network, that is
             if worked:
@@ -189,7 +189,7 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
             raise InputError(
                 tr("No pixel has enough data in every sensor to be mapped; check extents and nodata values.")
             )
-        writers.finish()
+        writers.finish(progress.check_canceled)
         progress.update(1.0)  # the last chance to stop: the files appear as the block ends
         seconds = round(time.monotonic() - started, 1)
         if config.report:
@@ -271,10 +271,10 @@ def _found(
 
 
 class _DoneTiles:
-    """The tiles that are done, saved from time to time."""
+    """The tiles that are done, saved now and then as long as the disk keeps room for the map: ``reserve`` bytes."""
 
-    def __init__(self, unfinished: Unfinished) -> None:
-        self._unfinished = unfinished
+    def __init__(self, unfinished: Unfinished, reserve: int) -> None:
+        self._unfinished, self._reserve = unfinished, reserve
         self._clock = unfinished.state("tiles")
         self._unsaved: dict[int, Tile] = {}
 
@@ -287,11 +287,13 @@ class _DoneTiles:
         saved = self._unfinished.state(f"tile-{index}").load()
         return {name: tensor.numpy() for name, tensor in saved.tensors.items()} if saved else None
 
-    def add(self, index: int, tile: Tile) -> None:
+    def add(self, index: int, tile: Tile, *, ahead: float) -> None:
+        """``ahead`` is the share of the map that is still to be written."""
         self._unsaved[index] = tile
         held = sum(array.nbytes for arrays in self._unsaved.values() for array in arrays.values())
         if self._clock.due() or held > _MOST_UNSAVED:
-            for number, arrays in self._unsaved.items():
+            room = self._unfinished.has_room(held + round(self._reserve * ahead))
+            for number, arrays in self._unsaved.items() if room else ():
                 self._unfinished.state(f"tile-{number}").save({}, {k: torch.from_numpy(a) for k, a in arrays.items()})
             self._unsaved.clear()
             self._clock.reset()

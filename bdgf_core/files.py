@@ -17,6 +17,7 @@ from .translation import tr
 STATE_SUFFIX = ".bdgf"  # of the files in a hidden folder that outlive their job, see unfinished.py
 _LOCK = "lock"
 _WINDOWS = os.name == "nt"
+_lent: set[Path] = set()
 
 
 def check_writable(path: Path | str, *, inputs: Sequence[Path | str] = ()) -> Path:
@@ -66,15 +67,20 @@ def temporary_path(path: Path, suffix: str) -> Path:
 
 
 @contextmanager
-def claim(*paths: Path | str | None) -> Iterator[None]:
+def claim(*paths: Path | str | None, lend: bool = False) -> Iterator[None]:
     """Makes this job the only one to write to ``paths``, None left out; the system ends the claim with the process.
+    With ``lend`` its steps may claim them once more.
 
     Each gets its :func:`hidden_folder`. What a job that died left there is removed, but for its saved states. Raises
     :class:`InputError` where another job is at it.
     """
     with ExitStack() as claims:
-        for path in (path for path in paths if path):
-            claims.enter_context(_claim_one(Path(path)))
+        for path in (Path(path) for path in paths if path):
+            if path.resolve() not in _lent:
+                claims.enter_context(_claim_one(path))
+                if lend:
+                    _lent.add(path.resolve())
+                    claims.callback(_lent.discard, path.resolve())
         yield
 
 
@@ -102,10 +108,14 @@ def write_whole(path: Path | str, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def publish(made: Path, final: Path) -> None:
     """Rename a complete file, once it is on the disk; the rename itself is too when this returns."""
-    with made.open("rb+") as file:
-        os.fsync(file.fileno())
+    to_disk(made)
     os.replace(made, final)
     if os.name != "nt":  # Windows opens no folders
         folder = os.open(final.parent, os.O_RDONLY)

@@ -70,11 +70,14 @@ class LandcoverConfig:
     checkpoint_s: float = CHECKPOINT_S
 
     def __post_init__(self) -> None:
-        written = filter(None, (self.output, self.confidence, self.report, self.map_report))
-        outputs = [os.path.abspath(path) for path in written]
+        outputs = [os.path.abspath(path) for path in written(self)]
         if len(set(outputs)) < len(outputs):
             raise InputError(tr("Two outputs have the same name; give each its own."))
         _steps(self)  # which refuse what is wrong with them
+
+
+def written(config: LandcoverConfig) -> list[str]:
+    return list(filter(None, (config.output, config.confidence, config.report, config.map_report)))
 
 
 def landcover(config: LandcoverConfig, progress: Progress, *, processes: Processes = ALONE) -> Result:
@@ -184,7 +187,7 @@ def _keeping(config: LandcoverConfig, progress: Progress, processes: Processes) 
             tr("{path} cannot be written ({reason}); please choose another place.", path=folder, reason=error.strerror)
         ) from None
     try:
-        with claim(path, config.report):
+        with claim(path, *written(config), lend=True):
             processes.agree()
             yield DoneSteps(path, trusted=config.resume)
         progress.message(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from typing import Any, Mapping, Optional, Sequence
+from pathlib import Path
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .models import Classifier
 from .raster.grid import Grid
 from .raster.styles import ramp_style
 from .raster.window import Window
-from .raster.writer import RasterWriter, create_raster
+from .raster.writer import RasterWriter, check_space, create_raster, space_needed
 
 Tile = dict[str, "np.ndarray[Any, Any]"]
 
@@ -72,10 +73,12 @@ class MapWriters:
         }  # fmt: skip
         self._names = [name for name in table if paths.get(name)]
         self._writers: dict[str, RasterWriter] = {}
-        for name, how in table.items():
-            path = paths.get(name)
-            if path and outputs is not None:
-                how = {"dtype": "float32", "nodata": -1.0, **how}
+        wanted = {str(paths[name]): {"dtype": "float32", "nodata": -1.0, **table[name]} for name in self._names}
+        needed = {Path(p): space_needed(grid, h["dtype"], h.get("bands", 1), cog=cog) for p, h in wanted.items()}
+        self.needed_bytes = sum(needed.values())
+        if outputs is not None:
+            check_space(needed)
+            for name, (path, how) in zip(self._names, wanted.items()):
                 created = create_raster(path, grid, tags=tags, inputs=inputs, cog=cog, **how)
                 self._writers[name] = outputs.enter_context(created)
 
@@ -104,9 +107,10 @@ class MapWriters:
         for name, writer in self._writers.items():
             writer.write(window, tile[name])
 
-    def finish(self) -> None:
+    def finish(self, on_part: Callable[[], None]) -> None:
+        """All that can fail; what remains is that the rasters take their names. ``on_part`` may raise."""
         for writer in self._writers.values():
-            writer.finish()
+            writer.finish(on_part)
 
 
 def normalized_entropy(probabilities: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -76,6 +76,18 @@ def test_a_file_system_without_locks_lets_all_in(tmp_path, monkeypatch):
         Path(tmp_path / "map.tif").touch()
 
 
+def test_what_a_job_lends_its_steps_may_claim(tmp_path):
+    path = tmp_path / "map.tif"
+    with claim(path, lend=True):
+        with claim(path):
+            write_whole(path, b"1")
+        with pytest.raises(InputError, match="Another job"):
+            files._claim_one(path).__enter__()  # as another process would
+    assert [file.name for file in tmp_path.iterdir()] == ["map.tif"]
+    with claim(path), pytest.raises(InputError, match="Another job"), claim(path):
+        pass
+
+
 def test_a_file_that_another_program_holds_is_told_at_once(tmp_path, monkeypatch):
     """As on Windows, where such a file cannot be renamed."""
     held, free = tmp_path / "held.tif", tmp_path / "free.tif"

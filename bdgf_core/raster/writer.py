@@ -6,14 +6,14 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Mapping, Sequence, Union
+from typing import Callable, Iterator, Mapping, Sequence, Union
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError, ResourceError, one_line
-from bdgf_core.files import check_writable, publish, refuse_in_use, temporary_path
+from bdgf_core.files import check_writable, publish, refuse_in_use, temporary_path, to_disk
 from bdgf_core.legend import Legend
 from bdgf_core.translation import tr
 
@@ -23,6 +23,9 @@ from .grid import Grid
 from .styles import class_style
 from .window import Window
 
+OnPart = Callable[[], None]
+
+_SIDES = (".aux.xml", ".ovr", ".msk", ".qml")
 _TYPES = {
     "uint8": gdal.GDT_Byte,
     "uint16": gdal.GDT_UInt16,
@@ -35,11 +38,15 @@ _TYPES = {
 
 
 class RasterWriter:
-    """Takes the pixels of a raster in the making; see :func:`create_raster`."""
+    """Takes the pixels of a raster in the making; see :func:`create_raster`. ``complete`` is what remains to be done
+    with the closed file."""
 
-    def __init__(self, path: Path, dataset: gdal.Dataset, grid: Grid, nodata: float) -> None:
+    def __init__(
+        self, path: Path, dataset: gdal.Dataset, grid: Grid, nodata: float, complete: Callable[[OnPart], None]
+    ) -> None:
         self._dataset: gdal.Dataset | None = dataset
         self._path, self._grid, self._nodata = path, grid, nodata
+        self._complete, self._finished = complete, False
 
     def write(self, window: Window, array: NDArray[np.generic]) -> None:
         """Write ``array``, (height, width) or (bands, height, width), at a window inside the grid, else ValueError.
@@ -60,11 +67,16 @@ class RasterWriter:
             except RuntimeError as error:
                 raise _write_failed(self._path, str(error)) from error
 
-    def finish(self) -> None:
-        """Close the file while the block still runs: of several rasters none appears where one of them fails."""
+    def finish(self, on_part: OnPart = lambda: None) -> None:
+        """Close and complete the file while the block still runs: of several rasters none appears where one of them
+        fails. ``on_part`` is called now and then, and may raise."""
+        if self._finished:
+            return
         failures = self.close()
         if failures:
             raise _write_failed(self._path, failures[0])
+        self._complete(on_part)
+        self._finished = True
 
     def close(self) -> list[str]:
         """Write what GDAL still holds back and close the file; the failures in doing so."""
@@ -103,20 +115,26 @@ def create_raster(
     final = Path(path)
     check_output(final, inputs=inputs)
     kind = np.dtype(dtype)
-    _check_space(final, grid, (3 * bands if cog else bands), kind)  # two files for a while, one with overviews
+    check_space({final: space_needed(grid, kind, bands, cog=cog)})
     unfinished = temporary_path(final, ".tif")
     style = style or (class_style(legend) if legend is not None else None)
     writer: RasterWriter | None = None
     try:
         dataset = _create(unfinished, grid, kind, bands, nodata, legend, descriptions, tags or {})
-        writer = RasterWriter(final, dataset, grid, nodata)
+
+        def complete(on_part: OnPart) -> None:
+            if cog:
+                _optimize(unfinished, final, legend, on_part)
+            if style is not None:
+                _beside(unfinished, ".qml").write_text(style, encoding="utf-8")
+            for suffix in _SIDES:
+                if _beside(unfinished, suffix).exists():
+                    to_disk(_beside(unfinished, suffix))
+
+        writer = RasterWriter(final, dataset, grid, nodata, complete)
         del dataset  # only the writer holds it, and closes the file by letting go
         yield writer
         writer.finish()
-        if cog:
-            _optimize(unfinished, final, legend)
-        if style is not None:
-            _beside(unfinished, ".qml").write_text(style, encoding="utf-8")
         _publish(unfinished, final)
     finally:
         if writer is not None:
@@ -168,8 +186,17 @@ def _create(
     return dataset
 
 
-def _optimize(path: Path, final: Path, legend: Legend | None) -> None:
+def _optimize(path: Path, final: Path, legend: Legend | None, on_part: OnPart) -> None:
     """Make the finished file ``path`` a cloud-optimised one; the overviews of classes take the most frequent one."""
+    stopped: list[BaseException] = []
+
+    def goes_on(*_: object) -> int:
+        try:
+            on_part()
+        except BaseException as reason:  # GDAL is told to stop, and what it was is raised afterwards
+            stopped.append(reason)
+        return int(not stopped)
+
     made, whole = path.with_name(f"{path.stem}.cog.tif"), None
     resampling = "AVERAGE" if legend is None else "MODE"
     predictor = "YES" if legend is None else "NO"
@@ -177,11 +204,13 @@ def _optimize(path: Path, final: Path, legend: Legend | None) -> None:
     options += ["OVERVIEWS=AUTO", f"RESAMPLING={resampling}", "NUM_THREADS=ALL_CPUS"]
     with gdal_raises() as failures:
         try:
-            whole = gdal.GetDriverByName("COG").CreateCopy(str(made), gdal.Open(str(path)), 0, options)
+            whole = gdal.GetDriverByName("COG").CreateCopy(str(made), gdal.Open(str(path)), 0, options, goes_on)
             whole.FlushCache()
         except RuntimeError as error:
             failures.append(str(error))
         del whole  # closed, which may fail as well, before it is renamed or removed
+    if stopped:
+        raise stopped[0]
     if failures:
         raise _write_failed(final, failures[0])
     for suffix in ("", ".aux.xml"):
@@ -194,19 +223,29 @@ def _compression() -> str:
     return "ZSTD" if "<Value>ZSTD<" in options else "DEFLATE"
 
 
-def _check_space(path: Path, grid: Grid, bands: int, dtype: np.dtype[np.generic]) -> None:
+def space_needed(grid: Grid, dtype: DTypeLike, bands: int, *, cog: bool = False) -> int:
+    """Bytes that a raster may take on the disk, at the most for a while."""
+    kind = np.dtype(dtype)
+    files = 3 if cog else 1  # two for a while, one of them with overviews
     # Classes compress to a small part of their size, probabilities hardly.
-    needed = grid.height * grid.width * bands * dtype.itemsize // (1 if dtype.kind == "f" else 8)
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise ResourceError(
-            tr(
-                "{path} may need {needed} MB and {free} MB are free; free some space or choose another disk.",
-                path=path,
-                needed=needed >> 20,
-                free=free >> 20,
+    return files * grid.height * grid.width * bands * kind.itemsize // (1 if kind.kind == "f" else 8)
+
+
+def check_space(needed: Mapping[Path, int]) -> None:
+    """Raises ResourceError where the files, by path, do not fit their disks together."""
+    for folder in {path.parent for path in needed}:
+        disk = folder.stat().st_dev
+        total = sum(size for path, size in needed.items() if path.parent.stat().st_dev == disk)
+        free = shutil.disk_usage(folder).free
+        if total > free:
+            raise ResourceError(
+                tr(
+                    "{path} may need {needed} MB and {free} MB are free; free some space or choose another disk.",
+                    path=", ".join(str(path) for path in needed if path.parent.stat().st_dev == disk),
+                    needed=total >> 20,
+                    free=free >> 20,
+                )
             )
-        )
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -216,15 +255,18 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def _publish(unfinished: Path, final: Path) -> None:
     refuse_in_use(final)  # before its side files are replaced
+    replaced = final.exists()
     try:
-        # The raster last: when it is there, all of it is.
-        for suffix in (".aux.xml", ".ovr", ".msk", ".qml"):
-            made, target = _beside(unfinished, suffix), _beside(final, suffix)
-            if made.exists():
-                os.replace(made, target)
-            elif suffix != ".qml" and target.exists():
-                target.unlink()  # it belonged to the raster that is replaced
-        publish(unfinished, final)
+        if replaced:  # never a map with the class names of another
+            for suffix in _SIDES:
+                if suffix != ".qml" or _beside(unfinished, suffix).exists():
+                    _beside(final, suffix).unlink(missing_ok=True)
+            publish(unfinished, final)
+        for suffix in _SIDES:
+            if _beside(unfinished, suffix).exists():
+                os.replace(_beside(unfinished, suffix), _beside(final, suffix))
+        if not replaced:  # the raster last: when it is there, all of it is
+            publish(unfinished, final)
     except PermissionError as error:
         raise InputError(
             tr("{path} is in use by another program; close it there or choose another name.", path=final)

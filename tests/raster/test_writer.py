@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Callable
@@ -202,3 +203,48 @@ def test_a_raster_beyond_four_gigabytes_is_written(tmp_path: Path, rng: np.rando
     last = gdal.Open(str(tmp_path / "big.tif")).ReadAsArray(0, side - 10, side, 10)
     start = (side - 1) // 4096 * 4096
     np.testing.assert_array_equal(last, block[side - 10 - start : side - start] ^ np.uint32(start))
+
+
+def test_of_several_rasters_none_appears_where_completing_one_fails(tmp_path: Path, monkeypatch) -> None:
+    def optimize(path: Path, final: Path, *_: object) -> None:
+        if final.stem == "b":
+            raise ResourceError("no space")
+
+    monkeypatch.setattr("bdgf_core.raster.writer._optimize", optimize)
+    how = dict(dtype=np.float32, nodata=-1.0, style=ramp_style(), cog=True)
+    with pytest.raises(ResourceError, match="no space"), ExitStack() as outputs:
+        writers = [outputs.enter_context(create_raster(tmp_path / f"{name}.tif", GRID, **how)) for name in "ab"]
+        for writer in writers:
+            writer.finish()
+    assert not list(tmp_path.iterdir())
+
+
+def test_completing_can_be_stopped(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise Canceled
+
+    how = dict(dtype=np.float32, nodata=-1.0, cog=True)
+    with pytest.raises(Canceled), create_raster(tmp_path / "a.tif", GRID, **how) as writer:
+        writer.finish(stop)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_side_files_are_on_the_disk_and_never_those_of_another_map(tmp_path: Path, monkeypatch, replaced) -> None:
+    """A crash between the renames leaves a new map without names at the worst, and no new map before its side files."""
+    path, events = tmp_path / "map.tif", []
+    if replaced:
+        with create_raster(path, GRID, dtype=np.uint8, nodata=255, legend=LEGEND):
+            pass
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (events.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name), sync(fd))
+    )
+    monkeypatch.setattr(os, "replace", lambda old, new: (events.append(Path(new).name), replace(old, new)))
+    with create_raster(path, GRID, dtype=np.uint8, nodata=255, legend=LEGEND):
+        pass
+    renamed = [name for name in events if name.startswith("map.tif") or name == "map.qml"]
+    assert (renamed[0] == "map.tif") == replaced and (renamed[-1] == "map.tif") != replaced
+    synced = [name for name in events if name not in renamed]
+    assert {Path(name).suffix for name in synced} >= {".tif", ".xml", ".qml"}
+    assert max(events.index(name) for name in synced if name.endswith((".xml", ".qml"))) < events.index(renamed[0])
