@@ -324,6 +324,13 @@ def test_the_start_tells_a_shift_quickly(scene: ShiftedScene) -> None:
     assert sentence.startswith("sar.tif: It lies 3.6 pixels") and "m west" in sentence and "m south" in sentence
 
 
+def test_the_start_tells_temperatures_that_are_said_to_be_decibels(scene: ShiftedScene) -> None:
+    sar = scene.sar()
+    spectral, second = scene.write("a.tif", scene.spectral()), scene.write("b.tif", 25 + (sar - sar.mean()) / 3)
+    (sentence,) = warned(scene, spectral, second)
+    assert sentence.startswith("b.tif: Declared as sar_db, but") and "choose other" in sentence
+
+
 def test_bands_that_a_model_misses_are_told(scene: ShiftedScene) -> None:
     from bdgf_core.sensors import measure_sensors, open_stack
 

@@ -46,6 +46,15 @@ def _unit(raster: RasterFigures, kind: str) -> Iterator[Finding]:
             ),
             _choose(tr("{one} or {other}", one="sar_linear", other="sar_amplitude")),
         )  # fmt: skip
+    elif kind == "sar_db" and (there < 0).mean() < _SOME_NEGATIVE:
+        yield Finding(
+            "warning", "unit", raster.layer,
+            tr(
+                "Declared as {kind}, but hardly a value is negative, as most are in dB: median {median:.5g}, 99 "
+                "percentile {high:.5g}.", **seen,
+            ),
+            tr("If it is no SAR, such as temperatures or heights, choose other as the values of the second raster."),
+        )  # fmt: skip
     elif kind == "sar_linear" and median > _UNCALIBRATED:
         yield Finding(
             "warning", "unit", raster.layer,

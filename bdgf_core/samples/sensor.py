@@ -255,7 +255,7 @@ def contradiction(values: Array, kind: str) -> tuple[str, str]:
         return tr("{share:.1%} of its values are negative, as in dB", share=negative), "sar_db"
     if kind == "sar_db" and negative == 0 and not 1.0 <= median <= 60:
         why = tr("none of its values is negative and their median is {median:.3g}", median=median)
-        return why, tr("{one} or {other}", one="sar_linear", other="sar_amplitude")
+        return why, tr("{one} or {two}, or {three} if it is no SAR", one=SAR_KINDS[0], two=SAR_KINDS[1], three="other")
     return "", ""
 
 

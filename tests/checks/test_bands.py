@@ -129,6 +129,7 @@ def test_few_values(scene: ShiftedScene) -> None:
         ("sar_amplitude", "db", "error"),
         ("sar_db", "linear", "error"),
         ("sar_db", "intensities", "warning"),
+        ("sar_db", "temperatures", "warning"),
         ("sar_linear", "numbers", "warning"),
         ("other", "db", "note"),
         ("optical", "db", "warning"),
@@ -137,7 +138,7 @@ def test_few_values(scene: ShiftedScene) -> None:
 def test_wrong_units(scene: ShiftedScene, declared: str, stored: str, severity: str) -> None:
     db = scene.sar()
     array = {"db": db, "linear": 10 ** (db / 10), "numbers": np.round(300 * 10 ** (db / 20))}
-    array = {**array, "intensities": 300 * array["linear"]}[stored]
+    array = {**array, "intensities": 300 * array["linear"], "temperatures": 25 + db / 3 - db.mean() / 3}[stored]
     assert {(s, t) for s, t, _ in found(scene, array, declared)} >= {(severity, "unit")}
 
 

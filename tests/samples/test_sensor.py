@@ -197,6 +197,7 @@ def test_json_round_trip(kind, limit, bands):
         (10 * np.log10(sar()), "sar_amplitude", "sar_db"),
         (1000 * sar(), "sar_db", "sar_linear"),
         (sar(), "sar_db", "sar_linear"),
+        (290 + sar(), "sar_db", "or other if it is no SAR"),
         (sar(), "radar", "sar_linear"),
     ],
 )
