@@ -9,6 +9,7 @@ from .accuracy import Accuracy
 from .legend import Legend
 from .report_charts import against, bar, matrix
 from .report_page import Html, Section
+from .samples.fold_notes import fold_sentence
 from .translation import tr
 
 Document = Mapping[str, Any]
@@ -34,7 +35,7 @@ def accuracy_sections(document: Document, legend: Legend, warnings: Sequence[str
     own = Accuracy.from_json(found)
     if len(own.confusion) != len(legend):
         raise ValueError(f"{len(legend)} classes, but a matrix of {len(own.confusion)}")
-    notes = html.notes([*map(str, found.get("notes") or ()), *warnings])
+    notes = html.notes([*map(fold_sentence, found.get("notes") or ()), *warnings])
     told = html.join([html.figures(headline(own)), html.paragraph(protocol(found), "quiet"), notes])
     sections = [Section(tr("Accuracy"), told), _classes(document, legend, own), _confusion(own, legend)]
     if found.get("random_split"):

@@ -29,6 +29,7 @@ from .projection import project_branches
 from .raster.labels import Labels, LabelSource, rasterize_labels
 from .raster.stack import RasterSource
 from .report import training_report, write_report
+from .samples.fold_notes import fold_sentence
 from .samples.splits import choose_per_class, evenly, random_split
 from .sensors import match_sources, open_stack, second_kind
 from .translation import tr
@@ -198,7 +199,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
         config.validation, labels, folds=preset.folds, minimum=config.minimum_pixels, seed=config.seed
     )
     for note in folds.notes:
-        progress.warning(note)
+        progress.warning(fold_sentence(note))
     judged = list(folds.folds)
     if preset.random_beside and config.validation == "polygon" and judged:
         judged.append(random_split(labels.classes, rng=np.random.default_rng(config.seed)).folds[0])

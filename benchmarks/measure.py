@@ -20,6 +20,7 @@ from bdgf_core.inputs import FeatureScale
 from bdgf_core.models import Pretrained
 from bdgf_core.network.group import PATCH, GroupNetwork
 from bdgf_core.progress import Progress
+from bdgf_core.samples.fold_notes import fold_sentence
 from bdgf_core.samples.patches import PatchSamples
 from bdgf_core.samples.splits import Folds
 
@@ -104,7 +105,7 @@ def measure(
     gap = PATCH if configuration.rival else configuration.settings().network.patch
     folds = protocol.folds(opened.labels, opened.apart, gap=gap, seed=seed)
     for note in folds.notes:
-        progress.message(note)
+        progress.message(fold_sentence(note))
     began = time.monotonic()
     blanked: dict[str, list[Matrix]] = {}
     pretraining: dict[str, Any] = {}

@@ -18,11 +18,12 @@ from bdgf_core.report_curves import curves
 OWN = Accuracy(((5, 3, 0), (0, 8, 2), (0, 0, 0)))
 RANDOM = Accuracy(((8, 0, 0), (1, 9, 0), (0, 0, 0)))
 CLASSES = ((2, "Wald"), (7, "水"), (9, "Reed"))
+SHRUNK = {"kind": "shrunk_gap", "name": "{Reed}", "gap": 9, "least": 2, "shrunk": 1, "folds": 4}
 DOCUMENT: dict[str, Any] = {
     "created_with": "BDGF 0.1.0",
     "legend": [{"value": v, "label": n, "name": n, "color": "#11aa33"} for v, n in CLASSES],
     "class_counts": [8, 10, 3],
-    "accuracy": {"protocol": "polygon", "gap": 9, "folds": 4, "notes": ["Class Reed is small."], **OWN.to_json()},
+    "accuracy": {"protocol": "polygon", "gap": 9, "folds": 4, "notes": [SHRUNK], **OWN.to_json()},
     "training": {
         "preset": "quick", "epochs": 3, "seed": 0, "device": "cpu", "seconds": 431.0,
         "losses": [{"epoch": 1, "total": 3.0, "unmasked": 0.5}, {"epoch": 2, "total": 2.0}, {"epoch": 3, "total": 1.0}],
@@ -87,10 +88,25 @@ def test_the_training_report_says_what_matters() -> None:
     page = training_report(DOCUMENT, warnings=["s1.tif was warped."])
     check(page)
     assert page.index("72.2 %") < page.index("94.4 %"), "the honest figure comes first"
-    told = ("optimistic", "gap of 9 pixels", "in 4 folds", "Class Reed is small.", "s1.tif was warped.", "水")
+    told = (
+        "optimistic",
+        "gap of 9 pixels",
+        "in 4 folds",
+        "shrank from 9 to 2 pixels in 1 of 4 folds",
+        "s1.tif was warped.",
+        "水",
+    )
     facts = ("Reference ↓", "Predicted →", "2 used of 3", "401.5 to 403.5 nm", "SAR, dB", "7 min", "n/a")
     for words in told + facts:
         assert words in page, words
+
+
+def test_notes_speak_the_language_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    accuracy = {**DOCUMENT["accuracy"], "notes": [SHRUNK, "Class Reed is small.", {"kind": "unheard of"}]}
+    monkeypatch.setenv("BDGF_LANGUAGE", "de")
+    page = training_report({**DOCUMENT, "accuracy": accuracy})
+    assert "Der Klasse {Reed}" in page and "shrank" not in page
+    assert "Class Reed is small." in page and "unheard of" in page, "as other versions wrote them"
 
 
 def test_the_matrix_stands_the_right_way_round() -> None:

@@ -13,9 +13,8 @@ from typing import Optional, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bdgf_core.translation import tr
-
 from .clusters import Indices, cut_clusters, distance_within, find_clusters
+from .fold_notes import FoldNote
 
 _TRIALS = 24  # dealings tried, of which the one with the most classes in the most folds is kept
 _WEIGHED = 600  # units dealt one by one; what remains of more is so small that dealing it in turn is even enough
@@ -33,11 +32,11 @@ class Fold:
 class Folds:
     """A validation: a sample is tested in at most one fold.
 
-    ``notes`` are sentences for the report; ``unvalidated`` are the classes trained everywhere and tested nowhere.
+    ``notes`` are what is to be said of it; ``unvalidated`` are the classes trained everywhere and tested nowhere.
     """
 
     folds: tuple[Fold, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[FoldNote, ...] = ()
     unvalidated: tuple[int, ...] = ()
 
 
@@ -72,9 +71,7 @@ def random_split(
     lone = np.flatnonzero(np.bincount(classes) == 1)
     fold_of[np.isin(classes, lone)] = -1
     found = (Fold(np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in range(folds))
-    notes = tuple(
-        tr("Class {name} has one sample only; it is trained but not validated.", name=_name(k, names)) for k in lone
-    )
+    notes = tuple({"kind": "one_sample", "name": _name(k, names)} for k in lone)
     return Folds(tuple(fold for fold in found if fold.test.size), notes, tuple(map(int, lone)))
 
 
@@ -175,37 +172,18 @@ def _keep_apart(
 
 def _notes(
     sizes: Indices, gaps: Indices, gap: int, unvalidated: Indices, cut: Indices, names: Optional[Sequence[str]]
-) -> tuple[str, ...]:
-    notes = []
+) -> tuple[FoldNote, ...]:
+    notes: list[FoldNote] = []
     for k in unvalidated:
-        notes.append(
-            tr(
-                "Class {name} has {count} pixels in a single place, too few to keep some apart; it is trained but not "
-                "validated. Draw another polygon elsewhere.",
-                name=_name(k, names),
-                count=sizes[k],
-            )
-        )
+        notes.append({"kind": "one_place", "name": _name(k, names), "count": int(sizes[k])})
     for k in cut:
-        notes.append(
-            tr(
-                "Most pixels of class {name} lie in one polygon; it was cut into blocks, so its figures are somewhat "
-                "optimistic.",
-                name=_name(k, names),
-            )
-        )
+        notes.append({"kind": "cut", "name": _name(k, names)})
     for k in np.flatnonzero((gaps < gap).any(axis=0)):
+        least, shrunk = int(gaps[:, k].min()), int((gaps[:, k] < gap).sum())
         notes.append(
-            tr(
-                "Class {name} would have kept too few training pixels beside its test pixels; for it the gap shrank "
-                "from {gap} to {least} pixels in {shrunk} of {folds} folds.",
-                name=_name(k, names),
-                gap=gap,
-                least=gaps[:, k].min(),
-                shrunk=(gaps[:, k] < gap).sum(),
-                folds=len(gaps),
-            )
-        )
+            {"kind": "shrunk_gap", "name": _name(k, names), "gap": gap, "least": least, "shrunk": shrunk,
+             "folds": len(gaps)}
+        )  # fmt: skip
     return tuple(notes)
 
 

@@ -92,7 +92,7 @@ def test_every_text_of_a_report_is_text(document: dict[str, Any], poison: str) -
     bad["training"][poison] = poison
     bad["training"]["losses"] = [{"step": 1, poison: 1.0}, {"step": 2, poison: 0.5}]
     bad["sensors"][poison] = bad["sensors"]["second"]
-    bad["accuracy"]["notes"] = [poison]
+    bad["accuracy"]["notes"] = [poison, {"kind": poison}, {"kind": "cut", "name": poison, poison: poison}]
     pages = {
         "training": lambda: training_report(bad, warnings=[poison]),
         "classifier": lambda: model_report("classifier", bad, parameters={poison: 3}),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bdgf_core.samples.clusters import distance_within, find_clusters
+from bdgf_core.samples.fold_notes import fold_sentence
 from bdgf_core.samples.splits import Folds, choose_per_class, polygon_folds, random_split
 
 Ints = npt.NDArray[np.int64]
@@ -43,7 +44,7 @@ def check(folds: Folds, rows: Ints, cols: Ints, classes: Ints, gap: int) -> None
         assert not np.intersect1d(fold.train, fold.test).size
         apart = brute_distance(rows[fold.train], cols[fold.train], rows[fold.test], cols[fold.test])
         least = min(least, apart.min() - 1)
-    assert least == gap or any(f"from {gap} to" in note for note in folds.notes)
+    assert least == gap or any(f"from {gap} to" in note for note in map(fold_sentence, folds.notes))
 
 
 def test_polygons_far_apart_are_dealt_evenly_and_whole() -> None:
@@ -71,7 +72,7 @@ def test_one_polygon_a_class_is_cut_into_blocks() -> None:
     folds = polygon_folds(rows, cols, classes, groups, gap=5, rng=np.random.default_rng(0), names=("Oak", "Elm"))
     check(folds, rows, cols, classes, 5)
     assert folds.unvalidated == () and len(folds.folds) >= 2
-    assert any("Oak" in note and "blocks" in note for note in folds.notes)
+    assert any("Oak" in note and "blocks" in note for note in map(fold_sentence, folds.notes))
 
 
 def test_touching_polygons_of_many_classes_leave_no_class_empty() -> None:
@@ -90,14 +91,14 @@ def test_a_class_in_one_tiny_place_is_trained_and_not_validated() -> None:
     check(folds, rows, cols, classes, 9)
     assert folds.unvalidated == (1,)
     assert all((classes[fold.train] == 1).sum() == 9 for fold in folds.folds)
-    assert any("Reed" in note and "not validated" in note for note in folds.notes)
+    assert any("Reed" in note and "not validated" in note for note in map(fold_sentence, folds.notes))
 
 
 def test_the_gap_shrinks_for_a_class_that_would_run_dry() -> None:
     rows, cols, classes, groups = scene([(0, 0, 4, 0), (0, 8, 4, 0), (0, 60, 9, 1), (0, 90, 9, 1)])
     folds = polygon_folds(rows, cols, classes, groups, gap=9, rng=np.random.default_rng(0))
     check(folds, rows, cols, classes, 9)
-    assert any("class 0" in note.lower() and "shrank from 9 to" in note for note in folds.notes)
+    assert any("class 0" in note.lower() and "shrank from 9 to" in note for note in map(fold_sentence, folds.notes))
     assert all((classes[fold.train] == 0).sum() >= 10 for fold in folds.folds)
 
 
@@ -178,4 +179,4 @@ def test_random_split_is_stratified_and_tests_each_sample_once() -> None:
     for fold in split.folds:
         assert (classes[fold.test] == 0).sum() == 10 and (classes[fold.test] == 1).sum() in (2, 3)
         assert (classes[fold.train] == 2).sum() == 1
-    assert split.unvalidated == (2,) and "Lone" in split.notes[0]
+    assert split.unvalidated == (2,) and "Lone" in fold_sentence(split.notes[0])
