@@ -22,7 +22,7 @@ from .raster.labels import LabelSource
 from .raster.stack import RasterSource, RasterStack
 from .report import write_report
 from .report_checks import checks_report
-from .samples.sensor import check_second_kind
+from .samples.sensor import DEFAULT_SECOND_KIND, check_second_kind
 from .translation import tr
 
 
@@ -33,7 +33,7 @@ class CheckinputsConfig:
 
     spectral: RasterSource
     second: Optional[RasterSource] = None
-    second_kind: str = "sar_linear"
+    second_kind: str = DEFAULT_SECOND_KIND
     labels: Optional[LabelSource] = None
     report: Optional[str] = None
     json: Optional[str] = None

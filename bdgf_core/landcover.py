@@ -24,6 +24,7 @@ from .progress import Progress
 from .raster.labels import LabelSource, rasterize_labels
 from .raster.stack import RasterSource, RasterStack
 from .raster.writer import check_output
+from .samples.sensor import DEFAULT_SECOND_KIND
 from .sensors import open_stack
 from .train import PRESETS as TRAIN_PRESETS
 from .train import TrainConfig, planned_steps, take_labels, train
@@ -48,7 +49,7 @@ class LandcoverConfig:
     labels: LabelSource
     output: str
     second: Optional[RasterSource] = None
-    second_kind: str = "sar_linear"
+    second_kind: str = DEFAULT_SECOND_KIND
     pretrained: Optional[str] = None
     preset: str = "quick"
     seed: int = 0

@@ -31,7 +31,7 @@ from .processes import ALONE, Processes
 from .progress import Progress
 from .raster.stack import RasterSource
 from .samples.pool import PatchPool
-from .samples.sensor import Sensor, check_second_kind
+from .samples.sensor import DEFAULT_SECOND_KIND, Sensor, check_second_kind
 from .sensors import measure_sensors, open_stack
 from .stoppable import stoppable
 from .translation import tr
@@ -70,7 +70,7 @@ class PretrainConfig:
     spectral: RasterSource
     output: str
     second: Optional[RasterSource] = None
-    second_kind: str = "sar_linear"
+    second_kind: str = DEFAULT_SECOND_KIND
     preset: str = "quick"
     seed: int = 0
     device: str = "auto"

@@ -19,6 +19,7 @@ Array = NDArray[np.float32]
 
 SAR_KINDS = ("sar_linear", "sar_amplitude", "sar_db")
 SECOND_KINDS = (*SAR_KINDS, "other")
+DEFAULT_SECOND_KIND = "sar_db"  # in the dialogs too
 KINDS = ("optical", *SECOND_KINDS)
 NETWORK_CHANNELS = 30  # S, the most spectral channels that the group network takes
 _SAR_FLOOR = 0.01  # δ: where the 0.5 percentile of SAR intensity is put, 1 being the 99.5 percentile

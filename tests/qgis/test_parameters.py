@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 
+from bdgf_core.samples.sensor import DEFAULT_SECOND_KIND
+
 ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 DECLARED = {
     "pretrain": (
@@ -68,6 +70,11 @@ def test_algorithm_describes_itself(qgis_app, name):
     alg = algorithm(name)
     assert alg.name() == name and alg.displayName() and alg.tags() and alg.shortHelpString()
     assert len(alg.shortHelpString()) > 100 and not alg.icon().isNull()
+
+
+@pytest.mark.parametrize("name", ["pretrain", "landcover", "checkinputs"])
+def test_dialogs_and_engine_take_the_second_raster_for_the_same(qgis_app, name):
+    assert algorithm(name).parameterDefinition("SECOND_KIND").defaultValue() == DEFAULT_SECOND_KIND
 
 
 @pytest.mark.parametrize(
