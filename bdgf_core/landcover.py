@@ -34,6 +34,7 @@ from .unfinished import CHECKPOINT_S, fingerprint
 Result = dict[str, Any]
 Config = TypeVar("Config")
 
+_RASTERS = ("output", "confidence", "entropy", "disagreement", "ood")
 _SIGHT_S = 90
 # What the steps cost beside each other, as measured with "quick" on two cores.
 _S_A_VOXEL, _S_A_FIT_STEP, _S_A_PIXEL = 70e-6, 0.2, 0.6e-3
@@ -57,6 +58,9 @@ class LandcoverConfig:
     samples_per_class: int = 0
     validation: str = "polygon"
     confidence: Optional[str] = None
+    entropy: Optional[str] = None
+    disagreement: Optional[str] = None
+    ood: Optional[str] = None
     report: Optional[str] = None
     map_report: Optional[str] = None
     looks: float = 1.0
@@ -76,9 +80,14 @@ class LandcoverConfig:
             raise InputError(tr("Two outputs have the same name; give each its own."))
         _steps(self)  # which refuse what is wrong with them
 
+    @property
+    def rasters(self) -> list[str]:
+        """Those to write, the map first."""
+        return [path for name in _RASTERS if (path := getattr(self, name))]
+
 
 def written(config: LandcoverConfig) -> list[str]:
-    return list(filter(None, (config.output, config.confidence, config.report, config.map_report)))
+    return [*config.rasters, *filter(None, (config.report, config.map_report))]
 
 
 def landcover(config: LandcoverConfig, progress: Progress, *, processes: Processes = ALONE) -> Result:
@@ -102,7 +111,7 @@ def landcover(config: LandcoverConfig, progress: Progress, *, processes: Process
             write_whole(config.report, Path(str(then.report)).read_bytes())
     return {
         **{name: trained[name] for name in ("overall_accuracy", "average_accuracy", "kappa")},
-        **{name: mapped[name] for name in ("output", "confidence", "pixels", "classes", "device")},
+        **{name: mapped[name] for name in (*_RASTERS, "pixels", "classes", "device")},
         "report": config.report, "map_report": config.map_report,
         "pretrained": then.pretrained, "classifier": then.output,
         "seconds": round(time.monotonic() - started, 1), "peak_memory_mb": peak_memory_mb(),
@@ -140,7 +149,7 @@ def _check(
     config: LandcoverConfig, training: TrainConfig, inputs: Sequence[Path | str], progress: Progress
 ) -> tuple[list[bytes], tuple[float, float]]:
     """What is drawn, as bytes, and :func:`_shares`. Refuses before any long work what the last steps would refuse."""
-    for path in filter(None, (config.output, config.confidence)):
+    for path in config.rasters:
         check_output(path, inputs=inputs)
     for path in filter(None, (config.report, config.map_report)):
         check_writable(path, inputs=inputs)

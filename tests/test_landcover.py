@@ -20,9 +20,11 @@ import bdgf_core.train
 from bdgf_core.errors import BdgfError, Canceled, InputError, ModelFileError
 from bdgf_core.files import claim
 from bdgf_core.landcover import LandcoverConfig, landcover, models_folder
+from bdgf_core.raster.stack import RasterSource
 
 _NUMBERS = itertools.count()
-_MAPPED = {"confidence": None, "pixels": 1, "classes": [], "device": "cpu"}
+_FURTHER = ("confidence", "entropy", "disagreement", "ood")
+_MAPPED = {**dict.fromkeys(_FURTHER), "pixels": 1, "classes": [], "device": "cpu"}
 _FIGURES = ("overall_accuracy", "average_accuracy", "kappa")
 STEPS = ["pretrain", "train", "classify"]
 
@@ -50,7 +52,7 @@ def config_of(chain: Chain) -> LandcoverConfig:
     return LandcoverConfig(
         chain.pretrain.spectral, chain.train.labels, scene.path(f"{name}.tif"), second=chain.pretrain.second,
         second_kind="sar_db", device="cpu", samples_per_class=10, steps=1, epochs=1, memory_mb=1024,
-        confidence=scene.path(f"{name}_confidence.tif"), report=scene.path(f"{name}.html"),
+        **{further: scene.path(f"{name}_{further}.tif") for further in _FURTHER}, report=scene.path(f"{name}.html"),
         map_report=scene.path(f"{name}_map.html"),
     )  # fmt: skip
 
@@ -58,7 +60,7 @@ def config_of(chain: Chain) -> LandcoverConfig:
 def same_map(chain: Chain, config: LandcoverConfig) -> bool:
     return all(
         np.array_equal(read(getattr(chain.classify, name)), read(getattr(config, name)))
-        for name in ("output", "confidence")
+        for name in ("output", *_FURTHER)
     )
 
 
@@ -94,7 +96,7 @@ def test_after_a_cancel_it_goes_on(chain, mapped):
     config = replace(config_of(chain), checkpoint_s=0.0)
     with pytest.raises(Canceled):
         run(landcover, config, Events(round(0.8 * mapped[2].asked)))
-    assert not any(Path(path).exists() for path in (config.output, config.confidence, config.report, config.map_report))
+    assert not any(Path(path).exists() for path in (*config.rasters, config.report, config.map_report))
     again = Events()
     run(landcover, config, again)
     assert "pretrain" not in steps_done(again) and same_map(chain, config)
@@ -198,7 +200,8 @@ def test_what_a_later_step_would_refuse_is_refused_at_once(chain, steps):
 
 def test_a_config_is_refused_by_the_step_that_it_is_for(chain):
     config = config_of(chain)
-    for change in ({"preset": "slow"}, {"validation": "hope"}, {"min_data": 2.0}, {"map_report": config.report}):
+    same = {"ood": config.confidence}
+    for change in ({"preset": "slow"}, {"validation": "hope"}, {"min_data": 2.0}, {"map_report": config.report}, same):
         with pytest.raises(InputError):
             replace(config, **change)
 

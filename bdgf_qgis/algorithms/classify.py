@@ -12,7 +12,7 @@ from qgis.core import (
 from bdgf_qgis.translation import tr
 
 from . import base, mapping
-from .parameters import MODEL_FILTER, cog, device, memory, min_data, page, resume, second, spectral
+from .parameters import MODEL_FILTER, cog, device, further_raster, memory, min_data, page, resume, second, spectral
 
 
 class ClassifyAlgorithm(mapping.MappingAlgorithm):
@@ -58,20 +58,15 @@ class ClassifyAlgorithm(mapping.MappingAlgorithm):
             cog(),
             resume(),
             QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
+            further_raster("CONFIDENCE", tr("Confidence")),
+            further_raster("ENTROPY", tr("Entropy")),
+            further_raster("DISAGREEMENT", tr("Disagreement of the branches")),
+            further_raster("OOD", tr("Out of distribution")),
+            further_raster("PROBABILITIES", tr("Probabilities")),
+            further_raster("QUALITY", tr("Quality")),
+            page("REPORT", tr("Report of the map")),
         ):
             self.addParameter(parameter)
-        for name, description in (
-            ("CONFIDENCE", tr("Confidence")),
-            ("ENTROPY", tr("Entropy")),
-            ("DISAGREEMENT", tr("Disagreement of the branches")),
-            ("OOD", tr("Out of distribution")),
-            ("PROBABILITIES", tr("Probabilities")),
-            ("QUALITY", tr("Quality")),
-        ):
-            self.addParameter(
-                QgsProcessingParameterRasterDestination(name, description, optional=True, createByDefault=False)
-            )
-        self.addParameter(page("REPORT", tr("Report of the map")))
         self.addOutput(QgsProcessingOutputNumber("MAPPED_SHARE", tr("Share of the pixels that are mapped (0 to 1)")))
         self.addOutput(QgsProcessingOutputNumber("MEAN_CONFIDENCE", tr("Mean confidence (0 to 1)")))
 

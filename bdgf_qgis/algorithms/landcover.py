@@ -21,6 +21,7 @@ from .parameters import (
     cog,
     device,
     epochs,
+    further_raster,
     labels,
     looks,
     memory,
@@ -43,7 +44,7 @@ from .parameters import (
 
 class LandCoverAlgorithm(mapping.MappingAlgorithm):
     verb = "landcover"
-    rasters = ("OUTPUT", "CONFIDENCE")
+    rasters = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD")
     files = {"REPORT": "report", "MAP_REPORT": "map_report"}
 
     def displayName(self) -> str:
@@ -92,9 +93,10 @@ class LandCoverAlgorithm(mapping.MappingAlgorithm):
             cog(),
             resume(),
             QgsProcessingParameterRasterDestination("OUTPUT", tr("Land cover")),
-            QgsProcessingParameterRasterDestination(
-                "CONFIDENCE", tr("Confidence"), optional=True, createByDefault=False
-            ),
+            further_raster("CONFIDENCE", tr("Confidence")),
+            further_raster("ENTROPY", tr("Entropy")),
+            further_raster("DISAGREEMENT", tr("Disagreement of the branches")),
+            further_raster("OOD", tr("Out of distribution")),
             report(),
             page("MAP_REPORT", tr("Report of the map")),
         ):

@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingParameterField,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
 )
@@ -112,6 +113,11 @@ def without_features() -> QgsProcessingParameterBoolean:
 
 def min_data() -> QgsProcessingParameterNumber:
     return advanced(decimal("MIN_DATA", tr("Least share of bands with data"), 0.5, minimum=0.0, maximum=1.0))
+
+
+def further_raster(name: str, description: str) -> QgsProcessingParameterRasterDestination:
+    """Goes with the map; made where it is asked for."""
+    return QgsProcessingParameterRasterDestination(name, description, optional=True, createByDefault=False)
 
 
 def page(name: str, description: str) -> QgsProcessingParameterFileDestination:

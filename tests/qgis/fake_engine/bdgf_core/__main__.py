@@ -79,7 +79,7 @@ def work(verb: str, job: dict) -> None:
         written = {key: job[key] for key in (*rasters, "report")}
         say("result", classes=CLASSES, **written, mapped_share=0.75, mean_confidence=0.5)
     elif verb == "landcover":
-        for key in ("output", "confidence"):
+        for key in ("output", "confidence", "entropy", "disagreement", "ood"):
             if job[key]:
                 write_raster(job[key], job["spectral"]["path"])
         if job["report"]:
