@@ -85,6 +85,17 @@ class LandcoverConfig:
         """Those to write, the map first."""
         return [path for name in _RASTERS if (path := getattr(self, name))]
 
+    @property
+    def idle(self) -> list[str]:
+        """The settings that only pretraining reads, given though it is left out."""
+        if self.pretrained is None:
+            return []
+        given = {
+            "spectral_bands": self.spectral.bands, "second_bands": self.second and self.second.bands,
+            "second_kind": self.second_kind != DEFAULT_SECOND_KIND, "looks": self.looks != 1.0, "steps": self.steps,
+        }  # fmt: skip
+        return [name for name, value in given.items() if value]
+
 
 def written(config: LandcoverConfig) -> list[str]:
     return [*config.rasters, *filter(None, (config.report, config.map_report))]
@@ -96,6 +107,14 @@ def landcover(config: LandcoverConfig, progress: Progress, *, processes: Process
     started = time.monotonic()
     first, then, last = _steps(config)
     sources = [source.path for source in (config.spectral, config.second) if source]
+    if config.idle:
+        progress.warning(
+            tr(
+                "A pretrained model is given, so that these settings of pretraining are not used: {settings}. Leave "
+                "the model out to pretrain with them.",
+                settings=", ".join(config.idle),
+            )
+        )
     given = [config.labels.path, *([config.pretrained] if config.pretrained else [])]
     drawn, (low, high) = _check(config, then, [*sources, *given], progress)
     with _keeping(config, progress, processes) as done:

@@ -112,6 +112,24 @@ def test_a_pretrained_model_spares_the_first_step(chain):
     assert not models_folder(config.output).exists()  # where nothing was reached
 
 
+def test_settings_of_pretraining_beside_a_pretrained_model_are_told(chain, steps):
+    config = replace(config_of(chain), pretrained=chain.pretrain.output, steps=None)
+    for changes, told in (
+        ({}, ""),
+        ({"second": None}, ""),
+        ({"second_kind": "other", "steps": 3}, "second_kind, steps."),
+        ({"spectral": RasterSource(config.spectral.path, (1, 2)), "looks": 4.0}, "spectral_bands, looks."),
+        ({"second": RasterSource(config.second.path, (1,))}, "second_bands."),
+    ):
+        events = Events()
+        run(landcover, replace(config, **changes), events)
+        found = [text for text in events.texts("warning") if "pretrained model is given" in text]
+        assert [told in text for text in found] == [True] * bool(told), (changes, found)
+    events = Events()
+    run(landcover, replace(config, pretrained=None, steps=3, looks=4.0), events)
+    assert not any("pretrained model is given" in text for text in events.texts("warning"))
+
+
 @pytest.fixture
 def steps(chain, monkeypatch):
     """Steps that take no time; those that were done, and ``fail`` for the one that a cancel comes in."""
