@@ -103,7 +103,7 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
     if config.html:
         write_report(config.html, assessment_report(summary))
     if config.csv:
-        write_whole(config.csv, assessment_csv(summary).encode("utf-8-sig", "replace"))  # Excel wants the mark
+        write_whole(config.csv, assessment_csv(summary))
     if config.json:
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         write_whole(config.json, text.encode("utf-8", "replace"))

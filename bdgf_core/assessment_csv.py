@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any, Mapping, Sequence
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from .spreadsheet import spreadsheet
+
 _FIGURES = (("overall_accuracy", "Overall accuracy"), ("average_accuracy", "Average accuracy"), ("kappa", "Kappa"))
 _BY_CLASS = (("producers_accuracy", "Producer's accuracy"), ("users_accuracy", "User's accuracy"), ("f1", "F1"))
 
 
-def assessment_csv(document: Mapping[str, Any]) -> str:
+def assessment_csv(document: Mapping[str, Any]) -> bytes:
     """The confusion matrix with its names, the figures, and a line for each class; an empty line between. Intervals
     are those of drawn polygons where there are some."""
     accuracy, areas, clustered = document["accuracy"], document["areas"], bool(document["cluster_intervals"])
@@ -40,11 +39,4 @@ def assessment_csv(document: Mapping[str, Any]) -> str:
             row += [area["mapped"], area["adjusted"], area["margin"]]
             row += (area["cluster_interval"] or ["", ""]) if clustered else []
         rows.append(row)
-    table = io.StringIO()
-    csv.writer(table).writerows([_cell(value) for value in row] for row in rows)
-    return table.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula is marked as text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return spreadsheet(rows)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Optional
 
@@ -25,6 +23,7 @@ from .report_summary import summary_report
 from .samples.separability import separability
 from .samples.splits import choose_per_class
 from .sensors import open_stack
+from .spreadsheet import spreadsheet
 from .translation import tr
 
 _COMPARED = 1000  # pixels of a class whose values are compared; more change little
@@ -76,7 +75,7 @@ def trainingsummary(config: TrainingsummaryConfig, progress: Progress) -> dict[s
         if config.json is not None:
             write_whole(config.json, json.dumps(document, indent=1, ensure_ascii=False).encode("utf-8", "replace"))
         if config.csv is not None:
-            write_whole(config.csv, _table(drawn).encode("utf-8", "replace"))
+            write_whole(config.csv, _table(drawn))
     progress.update(1.0)
     return {"report": config.report, "json": config.json, "csv": config.csv, "summary": document}
 
@@ -114,9 +113,5 @@ def _summarize(config: TrainingsummaryConfig, progress: Progress) -> tuple[Drawn
     return drawn, warnings
 
 
-def _table(drawn: Drawn) -> str:
-    text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(DrawnClass)], lineterminator="\n")
-    table.writeheader()
-    table.writerows(asdict(drawn_class) for drawn_class in drawn.classes)
-    return text.getvalue()
+def _table(drawn: Drawn) -> bytes:
+    return spreadsheet([[field.name for field in fields(DrawnClass)], *map(astuple, drawn.classes)])

@@ -140,7 +140,7 @@ def test_classes_of_the_style_that_are_not_drawn(scene: TinyScene) -> None:
 
 def test_files(scene: TinyScene) -> None:
     hostile = '<b>&,"x'
-    labels = draw(scene, (hostile, 0, 8, 6), ("b", 4, 8, 6))
+    labels = draw(scene, (hostile, 0, 8, 6), ("=é", 4, 8, 6))
     known = {path.name for path in scene.folder.iterdir()}
     places = {key: scene.path(f"out.{key}") for key in ("report", "json", "csv")}
     found = summary(scene, labels, **places)
@@ -148,9 +148,10 @@ def test_files(scene: TinyScene) -> None:
     assert hostile not in page and "&lt;b&gt;&amp;,&quot;x" in page and "NaN" not in page
     assert page.index(found["advice"][0].split("<")[0]) < page.index("Jeffries")
     assert json.loads(Path(places["json"]).read_text("utf-8"))["advice"] == found["advice"]
-    with open(places["csv"], encoding="utf-8", newline="") as file:
+    with open(places["csv"], encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == [hostile, "b"] and rows[1]["pixels"] == "24"
+    assert [row["name"] for row in rows] == [hostile, "'=é"] and rows[1]["pixels"] == "24"
+    assert Path(places["csv"]).read_bytes().startswith(b"\xef\xbb\xbf"), "Excel would read é as Ã©"
     assert scene.leftovers(known) == {"out.report", "out.json", "out.csv"}
 
 
