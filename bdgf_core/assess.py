@@ -15,7 +15,7 @@ from .assessment_csv import assessment_csv
 from .bootstrap import Clusters
 from .class_match import Pairs, idle_pairs, listed, match_classes
 from .errors import InputError, check_seed
-from .files import check_writable, write_whole
+from .files import check_writable, claim, write_whole
 from .legend import LandCoverClass, Legend
 from .progress import Progress
 from .raster.class_raster import ClassRaster
@@ -66,6 +66,21 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
     for place in (config.html, config.csv, config.json):
         if place:
             check_writable(place, inputs=[config.map, config.source])
+    with claim(config.html, config.csv, config.json):
+        summary = _assess(config, progress)
+        progress.update(1.0)  # the last chance to stop
+        if config.html:
+            write_report(config.html, assessment_report(summary))
+        if config.csv:
+            write_whole(config.csv, assessment_csv(summary))
+        if config.json:
+            text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
+            write_whole(config.json, text.encode("utf-8", "replace"))
+    return {"html": config.html, "csv": config.csv, "json": config.json, **_figures(summary)}
+
+
+def _assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
+    """The assessment as strict JSON; what it finds is told."""
     raster = ClassRaster(config.map)
     reference: Reference
     if config.reference is not None:
@@ -85,7 +100,7 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
             )
     for warning in warnings:
         progress.warning(warning)
-    summary = {
+    return {
         "created_with": f"BDGF {__version__}",
         "map": str(config.map),
         "reference": config.source,
@@ -99,15 +114,6 @@ def assess(config: AssessConfig, progress: Progress) -> dict[str, Any]:
         "warnings": warnings,
         **assessment(evidence, clustered=clustered, seed=config.seed, progress=progress.part(0.8, 0.99)),
     }
-    progress.update(1.0)  # the last chance to stop
-    if config.html:
-        write_report(config.html, assessment_report(summary))
-    if config.csv:
-        write_whole(config.csv, assessment_csv(summary))
-    if config.json:
-        text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
-        write_whole(config.json, text.encode("utf-8", "replace"))
-    return {"html": config.html, "csv": config.csv, "json": config.json, **_figures(summary)}
 
 
 def _figures(summary: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Optional
 
 from .checkpoint import Header, read_header
 from .errors import InputError
-from .files import check_writable, write_whole
+from .files import check_writable, claim, write_whole
 from .progress import Progress
 from .report import model_report, write_report
 from .translation import tr
@@ -40,15 +40,16 @@ def info(config: InfoConfig, progress: Progress) -> dict[str, Any]:
     for place in (config.html, config.json):
         if place is not None:
             check_writable(place)
-    header = read_header(config.model)
-    parameters = count_parameters(header.kind, header.shapes)
-    page = model_report(header.kind, header.document, parameters=parameters)
-    summary = _summary(header, parameters)
-    progress.check_canceled()
-    if config.html is not None:
-        write_report(config.html, page)
-    if config.json is not None:
-        write_whole(config.json, json.dumps(summary, indent=1, ensure_ascii=False).encode("utf-8", "replace"))
+    with claim(config.html, config.json):
+        header = read_header(config.model)
+        parameters = count_parameters(header.kind, header.shapes)
+        page = model_report(header.kind, header.document, parameters=parameters)
+        summary = _summary(header, parameters)
+        progress.check_canceled()
+        if config.html is not None:
+            write_report(config.html, page)
+        if config.json is not None:
+            write_whole(config.json, json.dumps(summary, indent=1, ensure_ascii=False).encode("utf-8", "replace"))
     progress.update(1.0)
     return {"html": config.html, "json": config.json, "summary": summary}
 

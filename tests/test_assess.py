@@ -19,6 +19,7 @@ from tiny_scene import Events
 
 from bdgf_core.assess import AssessConfig, assess
 from bdgf_core.errors import Canceled, InputError
+from bdgf_core.files import claim
 from bdgf_core.legend import LandCoverClass, Legend
 from bdgf_core.progress import Progress
 from bdgf_core.raster.grid import Grid
@@ -255,6 +256,16 @@ def test_a_picture_is_no_map(tmp_path: Path) -> None:
         writer.write(grid().window, np.arange(900, dtype=np.uint16).reshape(30, 30))
     with pytest.raises(InputError, match="more than 256 different values"):
         run(str(place), [(BOXES[0], "water")])
+
+
+def test_an_output_belongs_to_one_job(land_cover: str, tmp_path: Path) -> None:
+    source = layer(tmp_path / "r.gpkg", list(zip(BOXES, NAMES)))
+    before = sorted(tmp_path.iterdir())
+    outputs = {name: str(tmp_path / f"out.{name}") for name in ("html", "csv", "json")}
+    for taken in outputs.values():
+        with claim(taken), pytest.raises(InputError, match="Another job"):
+            run(land_cover, reference=source, **outputs)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_canceling_leaves_nothing(land_cover: str, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import torch
 from test_report import DOCUMENT
 
 from bdgf_core.checkpoint import save_model
-from bdgf_core.errors import BdgfError
+from bdgf_core.errors import BdgfError, InputError
+from bdgf_core.files import claim
 from bdgf_core.info import InfoConfig, count_parameters, info
 from bdgf_core.progress import Progress
 
@@ -40,6 +41,14 @@ def test_summary_page_and_json(model: Path) -> None:
     assert result["summary"]["sensors"]["second"]["kind"] == "sar_db"
     assert "losses" not in result["summary"]["training"]
     assert "水" in html.read_text("utf-8")
+
+
+def test_an_output_belongs_to_one_job(model: Path) -> None:
+    html, place = model.with_suffix(".html"), model.with_suffix(".json")
+    for taken in (html, place):
+        with claim(taken), pytest.raises(InputError, match="Another job"):
+            info(InfoConfig(str(model), str(html), str(place)), Progress())
+    assert list(model.parent.iterdir()) == [model]
 
 
 def test_a_pretrained_model_is_all_denoiser() -> None:
