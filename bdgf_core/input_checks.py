@@ -12,6 +12,7 @@ import numpy as np
 from .checks.band_figures import BandSampler, RasterFigures
 from .checks.bands import band_findings
 from .checks.finding import Finding
+from .checks.grids import pair_findings
 from .checks.registration import Registration, measure_registration, registration_finding
 from .checks.values import value_findings
 from .errors import InputError
@@ -22,7 +23,7 @@ from .samples.sensor import SAR_KINDS, Sensor
 from .translation import tr
 
 # What a stack or a verb does not say itself.
-_AT_START = ("nodata value", "noise", "values", "unit", "shift")
+_AT_START = ("missing data", "nodata value", "noise", "values", "unit", "grid")
 
 
 @dataclass(frozen=True)
@@ -116,16 +117,24 @@ def _at_start(
 ) -> Iterator[Finding]:
     kinds = {"spectral": "optical", "second": second_kind}
     layers = layer_names(sources)
+    pair: list[Finding] = []
+    if "second" in sources:
+        grids = (stack.grid, Grid.of(sources["second"].path))
+        if all(grid.is_georeferenced for grid in grids):
+            pair = list(pair_findings(layers["spectral"], grids[0], layers["second"], grids[1]))
+    # what lies outside of the second raster the stack tells
+    outside = any(finding.topic == "overlap" and finding.severity != "fine" for finding in pair)
     figures = raster_figures(stack, layers, QUICK, progress.silent())
     for name, raster in figures.items():
         if known is not None:
             yield from _lost_bands(raster, known[name])
         for finding in raster_findings(raster, kinds[name]):
             # an error of unit is raised by the verb
-            if finding.topic in _AT_START and finding.severity == "warning":
+            known_already = finding.topic == "missing data" and name == "second" and outside
+            if finding.topic in _AT_START and finding.severity == "warning" and not known_already:
                 yield finding
+    yield from (finding for finding in pair if finding.topic in _AT_START and finding.severity == "warning")
     if "second" in sources:
-        grids = (stack.grid, Grid.of(sources["second"].path))
         found = registration(sources, figures, kinds, grids, QUICK, progress)
         finding = registration_finding(layers["spectral"], layers["second"], found)
         if finding.is_grave:

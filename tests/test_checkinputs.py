@@ -331,6 +331,20 @@ def test_the_start_tells_temperatures_that_are_said_to_be_decibels(scene: Shifte
     assert sentence.startswith("b.tif: Declared as sar_db, but") and "choose other" in sentence
 
 
+def test_the_start_tells_what_is_missing_and_much_coarser(scene: ShiftedScene) -> None:
+    array, side = scene.spectral(), SIZE // 12 + 1
+    array[:, :120] = np.nan
+    coarse = scene.write("coarse.tif", scene.sar()[:, :side, :side], pixel=12.0)
+    missing, wide = warned(scene, scene.write("a.tif", array), coarse)
+    assert missing.startswith("a.tif: Pixels without data: 75 %") and "12 times as wide" in wide
+    spectral = scene.write("b.tif", scene.spectral())
+    assert warned(scene, spectral, scene.write("c.tif", scene.sar()[:, :40])) == [], "the stack tells what it covers"
+    sar = scene.sar()
+    sar[:, 40:] = np.nan
+    (missing,) = warned(scene, spectral, scene.write("d.tif", sar))
+    assert missing.startswith("d.tif: Pixels without data: 75 %")
+
+
 def test_bands_that_a_model_misses_are_told(scene: ShiftedScene) -> None:
     from bdgf_core.sensors import measure_sensors, open_stack
 
