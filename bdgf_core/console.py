@@ -9,6 +9,7 @@ from typing import Any, Iterator, Optional
 from .duration import duration
 from .errors import one_line
 from .progress import Event
+from .translation import tr
 
 _WIDTH = 30
 
@@ -36,11 +37,13 @@ class Console:
             self._print("\n".join(_lines({key: value for key, value in event.items() if key != "event"})), error=False)
         elif kind == "message":
             self._print(event["text"], error=False)
+        elif kind == "warning":
+            self._print(tr("Warning: {told}", told=event["text"]), error=True)
         else:
-            self._print(f"{kind.capitalize()}: {event['text']}", error=True)
+            self._print(tr("Error: {told}", told=event["text"]), error=True)
 
     def _progress(self, fraction: float, eta: Optional[float]) -> None:
-        left = f"  about {duration(eta)} left" if eta else ""
+        left = "  " + tr("about {time} left", time=duration(eta)) if eta else ""
         if sys.stderr.isatty():
             done = round(fraction * _WIDTH)
             bar = f"[{'#' * done}{'.' * (_WIDTH - done)}] {fraction:4.0%}{left}"
@@ -88,5 +91,5 @@ def _items(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     if value is None or isinstance(value, bool):
-        return {None: "n/a", True: "yes", False: "no"}[value]
+        return {None: tr("n/a"), True: tr("yes"), False: tr("no")}[value]
     return f"{value:.4g}" if isinstance(value, float) else one_line(str(value))

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bdgf_core.console import Console
 from bdgf_core.duration import duration
 
 ROOT = Path(__file__).parents[1]
@@ -200,6 +202,19 @@ def test_people_get_text() -> None:
     process = start("train", "--what", "input")
     assert process.communicate()[1].decode().endswith("Error: The raster is upside down; turn it.\n")
     assert process.returncode == 1
+
+
+def test_people_get_text_in_their_language(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("BDGF_LANGUAGE", "de")
+    console = Console(threading.Event())
+    for event in (
+        {"event": "progress", "fraction": 0.1, "eta_s": 600.0}, {"event": "warning", "text": "{Obacht}"},
+        {"event": "result", "resumed": True, "classes": [{"user": None}]}, {"event": "error", "text": "Aus."},
+    ):  # fmt: skip
+        console.emit(event)
+    told, log = capsys.readouterr()
+    assert told.splitlines() == ["resumed: ja", "classes:", "  - user k. A."]
+    assert log.splitlines() == [" 10%  noch etwa 10 min", "Warnung: {Obacht}", "Fehler: Aus."]
 
 
 @pytest.mark.parametrize("arguments, status", [((), 0), (("--help",), 0), (("--version",), 0), (("fly",), 2)])
