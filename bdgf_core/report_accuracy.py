@@ -36,7 +36,13 @@ def accuracy_sections(document: Document, legend: Legend, warnings: Sequence[str
     if len(own.confusion) != len(legend):
         raise ValueError(f"{len(legend)} classes, but a matrix of {len(own.confusion)}")
     notes = html.notes([*map(fold_sentence, found.get("notes") or ()), *warnings])
-    told = html.join([html.figures(headline(own)), html.paragraph(protocol(found), "quiet"), notes])
+    how = protocol(found)
+    if found.get("protocol") == "polygon" and not found.get("random_split"):
+        how += " " + tr(
+            "Pixels drawn at random would flatter it, as test pixels then lie beside training pixels; the preset "
+            "standard shows by how much."
+        )
+    told = html.join([html.figures(headline(own)), html.paragraph(how, "quiet"), notes])
     sections = [Section(tr("Accuracy"), told), _classes(document, legend, own), _confusion(own, legend)]
     if found.get("random_split"):
         sections.append(_random_split(own, Accuracy.from_json(found["random_split"]), legend))

@@ -144,6 +144,13 @@ def test_losses_stand_apart_by_sensor() -> None:
     assert "where masked" not in pretraining[: pretraining.index("<h2>", 5)]
 
 
+@pytest.mark.parametrize(("protocol", "told"), [("polygon", True), ("random", False)])
+def test_where_random_pixels_do_not_stand_beside_it_is_said_why(protocol: str, told: bool) -> None:
+    accuracy = {**DOCUMENT["accuracy"], "random_split": None, "protocol": protocol}
+    assert ("would flatter" in training_report({**DOCUMENT, "accuracy": accuracy})) == told
+    assert "would flatter" not in training_report(DOCUMENT)
+
+
 def test_polygons_stand_against_random_pixels() -> None:
     page = training_report(DOCUMENT)
     part = page[page.index("Polygons against random") :]
