@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from bdgf_core.diffusion.reverse import sample_images
 from bdgf_core.memory import memory_bound
 from bdgf_core.progress import Progress
 from bdgf_core.raster.grid import Grid
@@ -19,6 +18,7 @@ from bdgf_core.samples.pool import PatchPool
 from .configurations import Configuration
 from .measure import Workshop, pretrained_of
 from .open_scene import OpenScene
+from .reverse import sample_images
 
 _UNREFERENCED = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 

@@ -15,8 +15,6 @@ WIDTHS = (16, 32, 64, 128)
 TIME_WIDTH = 32
 HALO = 13  # rows and columns that an encoder output sees to each side: 1 (stem) + 3 · (1 + 1 + 2)
 DEPTH_DIVISOR = 8
-ENCODER_MACS = 649_136  # per input voxel
-DENOISER_MACS = 859_712
 
 
 class DenoisingUNet(nn.Module):

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from bdgf_core.diffusion.unet import DENOISER_MACS, ENCODER_MACS
 from benchmarks.cost import cost_of, denoiser_cost, table9
 
 
@@ -24,8 +23,8 @@ def test_another_batch_of_as_many_voxels_fits_too() -> None:
 def test_the_true_cost_by_voxel() -> None:
     voxels = 8 * 16 * 32 * 32
     whole, encoder = denoiser_cost(16, 32, 8).macs, denoiser_cost(16, 32, 8, encoder=True).macs
-    assert whole // voxels == 859_712 == DENOISER_MACS  # the rest is the time embedding's
-    assert encoder // voxels == 649_136 == ENCODER_MACS
+    assert whole // voxels == 859_712  # the rest is the time embedding's
+    assert encoder // voxels == 649_136
 
 
 def test_every_data_set_has_both_phases() -> None:

@@ -11,7 +11,7 @@ from typing import Callable, Optional, Protocol
 import torch
 from torch import Tensor
 
-from .forward import ForwardProcess
+from bdgf_core.diffusion.forward import ForwardProcess
 
 SAR_FLOOR = 0.01  # of scaled intensity
 _LEAST = 1e-30
@@ -62,8 +62,8 @@ def reverse_step(process: ForwardProcess, x: Tensor, predicted: Tensor, index: i
     """x at timestep index ``index`` − 1 from that at ``index``, and the clean image from that at 0; all (B, U, h, w).
 
     Gaussian bands: mean by Eq. 4, variance that of the forward process given x_0. SAR: Eq. 10's Gamma is drawn as a
-    log-normal, as the forward process is (:mod:`.speckle`): the product of t speckles tells that of t − 1, its
-    logarithm being a sum of independent terms; the clean image is kept within [δ, 1].
+    log-normal, as in the forward process (:mod:`bdgf_core.diffusion.speckle`): the product of t speckles tells that of
+    t − 1, its logarithm being a sum of independent terms; the clean image is kept within [δ, 1].
     """
     split = _split(process)
     betas, signals = process.schedule.betas, process.schedule.alphas_cumprod

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bdgf_core.diffusion.forward import BandStack, ForwardProcess
-from bdgf_core.diffusion.reverse import first_state, reverse_step, sample_images
+from benchmarks.reverse import first_state, reverse_step, sample_images
 
 
 class Oracle:
