@@ -156,9 +156,9 @@ def test_points_and_size() -> None:
     rng = np.random.default_rng(0)
     rows, cols = np.unique(rng.integers(0, 20_000, (2, 20_000)), axis=1)
     classes = rng.integers(0, 8, rows.size)
-    start = time.perf_counter()
+    start = time.process_time()
     folds = polygon_folds(rows, cols, classes, np.arange(rows.size), gap=9, rng=rng)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert [np.unique(classes[fold.test]).size for fold in folds.folds] == [8] * 4
     assert sum(fold.test.size for fold in folds.folds) == rows.size
 
