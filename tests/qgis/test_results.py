@@ -84,6 +84,13 @@ def test_all_rasters_of_classify(engine, scene, run):
     assert os.path.exists(results["REPORT"]) and results["REPORT"].endswith(".html")
 
 
+def test_further_rasters_of_land_cover(engine, scene, run):
+    names = ("OUTPUT", "CONFIDENCE", "ENTROPY", "DISAGREEMENT", "OOD")
+    drawn = dict(LABELS=scene.polygons, CLASS_FIELD="class")
+    results = run("landcover", SPECTRAL=scene.spectral, **drawn, **dict.fromkeys(names, "TEMPORARY_OUTPUT"))
+    assert all(os.path.exists(results[name]) and engine.job[name.lower()] == results[name] for name in names)
+
+
 def test_no_validation_means_no_figures(engine, scene, run):
     pretrained = scene.model("p.bdgf", "pretrained", second=False)
     results = run(
