@@ -144,8 +144,9 @@ def test_the_fingerprint_follows_all_that_gdal_reads(chain, tmp_path, what):
     made = gdal.GetDriverByName("ENVI").Create(str(tile), 4, 4, 1)
     made.SetGeoTransform((0, 1, 0, 0, 0, -1))
     made.GetRasterBand(1).Fill(1)
-    made = gdal.BuildVRT(str(path), [str(tile)])
     made = None  # closed
+    made = gdal.BuildVRT(str(path), [str(tile)])
+    made = None
     first = fingerprint(chain.train, path)
     if what == "a source of a VRT":
         tile.write_bytes(tile.read_bytes() + b"1")
