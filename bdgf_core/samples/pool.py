@@ -28,7 +28,8 @@ _TRIES = 20
 class PatchPool:
     """Scaled regions of the rasters: all of them where ``memory_bytes`` allow, else random ones, renewed as one goes.
 
-    ``state`` is what :meth:`state` told of a pool of the same rasters and memory: this one goes on as that would have.
+    ``state`` is what :meth:`state` told of a pool of the same rasters: this one goes on as that would have, whatever
+    the memory, unless it held more than fits now; then it begins anew with what fits.
     Raises :class:`InputError` where no place has data in half of its bands.
     """
 
@@ -47,13 +48,17 @@ class PatchPool:
         bands = sum(s.depth_bands for s in sensors.values())
         regions = -(-grid.height // _REGION) * -(-grid.width // _REGION)
         fitting = max(4, memory_bytes // (bands * _REGION**2 * 5))
-        self._renews = regions > fitting
+        self._renews, self._draws = regions > fitting, 0
+        windows = [Window(*window) for window in state["windows"]] if state else []
+        if state is not None:
+            self._draws, self._rng.bit_generator.state = state["draws"], state["rng"]
         self._silent = progress.silent()
         self._windows: list[Window] = []
         self._regions: list[_Region] = []
-        if state is not None:
-            self._windows = [Window(*window) for window in state["windows"]]
-            self._regions = [self._load(window, progress) for window in self._windows]
+        renewed = len(windows) > 1  # a single one is the whole rasters
+        if windows and (len(windows) <= fitting if renewed else not self._renews):
+            self._renews = renewed
+            self._windows, self._regions = windows, [self._load(window, progress) for window in windows]
         elif self._renews:
             for i in range(fitting):
                 self._load_random(i, progress)
@@ -63,9 +68,6 @@ class PatchPool:
             self._regions.append(self._load(self._windows[0], progress))
         if not any(valid.any() for _, valid in self._regions):
             raise InputError(tr("The rasters have no data where they overlap; check their extents and nodata values."))
-        self._draws = 0
-        if state is not None:
-            self._draws, self._rng.bit_generator.state = state["draws"], state["rng"]
 
     def state(self) -> dict[str, Any]:
         """As strict JSON."""

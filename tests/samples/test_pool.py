@@ -83,6 +83,24 @@ def test_a_pool_goes_on_from_its_state(monkeypatch, region):
     assert whole.state() == again.state()
 
 
+@pytest.mark.parametrize("then", [4, 12, 1000])
+@pytest.mark.parametrize("now", [6, 15, 1000])
+def test_a_pool_goes_on_with_another_memory(monkeypatch, then, now):
+    """The same where what it held still fits; else within the new limit. 1000 regions are more than there are."""
+    monkeypatch.setattr(pool_module, "_REGION", 16)
+    image, one = scene(60, 70), 3 * 16**2 * 5
+    before, _, _ = make_pool(image, memory=then * one)
+    for _ in range(19):
+        before.draw(2, 8)
+    after, _, _ = make_pool(image, memory=now * one, state=json.loads(json.dumps(before.state())))
+    fits = then <= now
+    assert (before.state() == after.state()) == fits
+    if not fits:
+        assert len(after._regions) == now
+    draws = [(before.draw(2, 8)[0], after.draw(2, 8)[0]) for _ in range(30)]
+    assert all(a.equal(b) for a, b in draws) == fits
+
+
 def test_a_raster_smaller_than_a_patch_is_taken_whole():
     pool, _, sensor = make_pool(scene(5, 30))
     assert pool.draw(2, 16)[0].shape == (2, 3, 5, 16)
