@@ -241,7 +241,7 @@ def fit_denoiser(
             target = process.target(x0, keep, t, normal)
             loss = denoising_loss(predicted, target, valid=valid, keep=keep, spectral=stack.spectral)
             if learn:  # each part by its share of the voxels
-                share = 1.0 if count == crew.count == 1 else valid.sum() / shown.to(device.torch)
+                share = 1.0 if count == crew.count == 1 else valid.sum() / shown.to(device.torch).clamp(min=1.0)
                 (loss.total * share).backward()  # type: ignore[no-untyped-call]
             losses.append(torch.stack([loss.total, loss.unmasked, loss.masked, loss.second]).detach())
         return DenoisingLoss(*crew.gathered(torch.stack(losses)).flatten(0, 1).nanmean(0))
@@ -268,9 +268,7 @@ def fit_denoiser(
         optimizer.step()
         if (step + 1) * _CURVE_POINTS // steps > step * _CURVE_POINTS // steps:
             if not bool(torch.isfinite(window[-1].total)):
-                raise BdgfError(
-                    tr("Pretraining diverged (the loss is no number); check the rasters for extreme values.")
-                )
+                raise _diverged()
             curve.append({"step": step + 1, **_means(window)})
             window.clear()
         if state and state.due(last=step + 1 == steps):
@@ -287,7 +285,13 @@ def fit_denoiser(
             progress.update(0.97 + 0.03 * (i + 1) / _RECALIBRATION_BATCHES)
     for norm in norms:
         norm.momentum = 0.1
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in denoiser.state_dict().values()):
+        raise _diverged()  # in the last step, or in what the batch norms have seen since
     return denoiser.eval(), curve
+
+
+def _diverged() -> BdgfError:
+    return BdgfError(tr("Pretraining diverged (the loss is no number); check the rasters for extreme values."))
 
 
 def _share(sensor: Sensor) -> str:
