@@ -32,6 +32,7 @@ _MAX_FILE = 512 * 2**20
 _MAX_HEADER = 64 * 2**20
 _MAX_VALUES = 8_000_000  # of JSON: each takes many times its text in memory
 _MAX_DEPTH = 32
+_MAX_DIGITS = 40  # of an integer; the state of a random generator has 128 bits
 _MAX_TENSORS = 100_000
 _MAX_DIMENSIONS = 8
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -255,6 +256,11 @@ def _strict_json(text: str) -> Any:
             raise ValueError(f"{digits} is out of range")
         return number
 
+    def whole(digits: str) -> int:
+        if len(digits) > _MAX_DIGITS:  # reading them takes the square of their number
+            raise ValueError("an integer has too many digits")
+        return int(digits)
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(result := dict(pairs)) != len(pairs):
             raise ValueError("a key stands twice")
@@ -262,7 +268,7 @@ def _strict_json(text: str) -> Any:
 
     if sum(map(text.count, "[{,")) > _MAX_VALUES:
         raise ValueError("it holds too many values")
-    value = json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+    value = json.loads(text, parse_constant=refuse, parse_float=finite, parse_int=whole, object_pairs_hook=unique)
     if _is_deep(value):
         raise ValueError("it is nested too deep")
     return value

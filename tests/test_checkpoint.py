@@ -172,6 +172,7 @@ MALFORMED: dict[str, bytes] = {
     "document has NaN": build(document='{"a": NaN}'),
     "document has Infinity": build(document='{"a": -Infinity}'),
     "document overflows": build(document='{"a": 1e999}'),
+    "document has a long integer": build(document='{"a": ' + "9" * 41 + "}"),
     "document has a key twice": build(document='{"a": 1, "a": 2}'),
     "document nested too deep": build(document="[" * 100_000),
     "no checksum": build(sha256=None),
