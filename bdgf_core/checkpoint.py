@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping
     """Write a model file; it appears under ``path`` complete or not at all.
 
     Raises :class:`InputError` for a path that cannot be written, :class:`ResourceError` where the disk is full and
-    :class:`ModelFileError` for a document that is no strict JSON.
+    :class:`ModelFileError` for a document that is no strict JSON, or for more than :func:`load_model` reads.
     """
     from safetensors.torch import save
 
@@ -66,18 +67,20 @@ def save_model(path: Path | str, kind: str, document: Document, tensors: Mapping
         raise ModelFileError(
             tr("The model's description is no JSON ({reason}); please report this.", reason=error)
         ) from None
-    # cloned: safetensors refuses views that share memory
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    _refuse_large(path, len(text) + sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
     metadata = {"format": "bdgf", "version": str(VERSION), "kind": kind, "document": text}
     metadata["document_sha256"] = _digest(text)
-    _, body = _split(save(plain, metadata))
-    data = save(plain, {**metadata, "sha256": hashlib.sha256(body).hexdigest()})
-    head, _ = _split(data)
+    data = save(_apart(tensors), {**metadata, "sha256": "0" * 64})  # which is known only then
+    head, body = _split(data)
     if len(head) > _MAX_HEADER:
         raise ModelFileError(
             tr("The model's description takes {size} bytes, more than a model file may hold.", size=len(head))
         )
-    write_whole(path, data)
+    _refuse_large(path, len(data))
+    checksum = hashlib.sha256(body).hexdigest().encode()
+    # In the document quotes are escaped.
+    mended = re.sub(rb'("sha256"\s*:\s*")0{64}', rb"\g<1>" + checksum, bytes(head))
+    write_whole(path, b"".join((mended, body)))
 
 
 def load_model(path: Path | str, kind: Optional[str] = None) -> Model:
@@ -293,6 +296,32 @@ def _damaged(path: Path, why: str) -> ModelFileError:
     return ModelFileError(
         tr("{path} is damaged or not a BDGF model: {why}; please write or copy it anew.", path=path, why=why)
     )
+
+
+def _refuse_large(path: Path, size: int) -> None:
+    if size > _MAX_FILE:
+        raise ModelFileError(
+            tr(
+                "{path} would take {size} MB, more than the {most} MB that a model file may hold; choose fewer "
+                "classes, a smaller preset or a smaller tile.",
+                path=path,
+                size=size >> 20,
+                most=_MAX_FILE >> 20,
+            )
+        )
+
+
+def _apart(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """On the CPU, contiguous, and cloned where several share memory, which safetensors refuses."""
+    found: dict[str, torch.Tensor] = {}
+    taken = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        if (place := plain.untyped_storage().data_ptr()) in taken:
+            plain = plain.clone()
+        taken.add(place)
+        found[name] = plain
+    return found
 
 
 def _split(data: bytes) -> tuple[memoryview, memoryview]:

@@ -9,14 +9,19 @@ import os
 import resource
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tiny_scene import Events
 
+from bdgf_core import checkpoint
 from bdgf_core.checkpoint import load_model, read_document, read_header, save_model
 from bdgf_core.errors import BdgfError, InputError, ModelFileError, ResourceError
+from bdgf_core.progress import Progress
+from bdgf_core.unfinished import Unfinished
 
 DOCUMENT = {"created_with": "BDGF 0.1.0", "legend": [{"name": "Wälder 森"}], "odd": "\udcff", "n": 1e-30}
 TENSORS = {
@@ -52,6 +57,38 @@ def test_views_of_one_tensor_are_saved(tmp_path: Path) -> None:
     base = torch.arange(6.0)
     save_model(tmp_path / "m.bdgf", "pretrained", {}, {"low": base[:3], "all": base})
     assert torch.equal(load_model(tmp_path / "m.bdgf").tensors["low"], base[:3])
+
+
+def test_the_checksum_is_put_in_its_place_alone(tmp_path: Path) -> None:
+    document = {"sha256": "0" * 64, "text": '"sha256":"' + "0" * 64 + '"'}
+    save_model(tmp_path / "m.bdgf", "pretrained", document, {"sha256": torch.zeros(2)})
+    loaded = load_model(tmp_path / "m.bdgf")
+    assert loaded.document == document and loaded.tensors["sha256"].equal(torch.zeros(2))
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.bdgf"
+    save_model(path, "pretrained", {}, {"a": torch.zeros(1000)})
+    before = path.read_bytes()
+    for most in (3000, len(before) - 1):
+        monkeypatch.setattr(checkpoint, "_MAX_FILE", most)
+        with pytest.raises(ModelFileError, match="more than the 0 MB"):
+            save_model(path, "pretrained", {"a": 1}, {"a": torch.ones(1000)})
+        assert path.read_bytes() == before and os.listdir(tmp_path) == [path.name]
+        said = Events()
+        unfinished = Unfinished(tmp_path / "map.tif", "job", resume=True, every_s=0.0, progress=Progress(said))
+        for tile in range(3):
+            unfinished.state(f"tile-{tile}").save({}, {"a": torch.zeros(1000)})
+        assert len(said.texts("warning")) == 1 and not unfinished.names()
+
+
+def test_saving_takes_twice_the_tensors(tmp_path: Path) -> None:
+    tensors = {str(i): torch.zeros(1 << 20) for i in range(4)}
+    tracemalloc.start()
+    save_model(tmp_path / "m.bdgf", "pretrained", {}, tensors)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.2 * (16 << 20)
 
 
 def test_reading_the_document_needs_no_torch(model: Path) -> None:
