@@ -18,7 +18,7 @@ from .duration import duration
 from .errors import InputError, ModelFileError
 from .files import check_writable, claim
 from .input_checks import warn_of_inputs
-from .inputs import Arrays, InputReader, NetworkInputs, tile_side
+from .inputs import Arrays, InputReader, NetworkInputs
 from .map_summary import MapSummary
 from .map_writers import MapWriters, Tile
 from .memory import memory_bound, peak_memory_mb, release_memory
@@ -116,8 +116,8 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
         warn_of_inputs(stack, spectral, second, progress, second_kind=kind, known=classifier.pretrained.sensors)
         reader = classifier.reader(stack, device)
         grid = stack.grid
-        depth = classifier.pretrained.process.stack.depth
-        side = processes.agree(config.tile or tile_side(depth, memory_bytes=memory_bound(config.memory_mb)))
+        fitting = reader.tile_side(classes=len(classifier.legend), memory_bytes=memory_bound(config.memory_mb))
+        side = processes.agree(config.tile or fitting)
         windows = list(tiles(grid.height, grid.width, side))
         job = fingerprint(config, *inputs, content=[str(side).encode()])
         resume = config.resume or not processes.is_first

@@ -17,7 +17,7 @@ from torch import Tensor
 from .diffusion.features import feature_channels
 from .diffusion.unet import HALO
 from .errors import ResourceError
-from .inputs import MARGIN, FeatureScale, InputReader, tile_side
+from .inputs import MARGIN, FeatureScale, InputReader
 from .network.group import PATCH, gather_patches
 from .pixel_values import by_tile
 from .processes import ALONE, Processes
@@ -84,13 +84,13 @@ def _gather(
     reader: InputReader, labels: Labels, *, memory_bytes: int, progress: Progress, processes: Processes
 ) -> tuple[PatchSamples, _Features, Tensor]:
     """The samples as far as they are this process's, zeros elsewhere; their features; and which they are."""
-    depth = reader.process.stack.depth
-    channels = feature_channels(depth)
+    channels = feature_channels(reader.process.stack.depth)
     count, side = len(labels), reader.patch
     patches = {name: torch.zeros((count, sensor.channels, side, side)) for name, sensor in reader.sensors.items()}
     free = max(memory_bytes // 4, memory_bytes - sum(tensor.nbytes for tensor in patches.values()))
     features = _Features((count, channels, side, side), free // 2)
-    by_tile = _cheapest_tiles(labels, tile_side(depth, memory_bytes=free - features.held_bytes))
+    largest = reader.tile_side(classes=0, memory_bytes=free - features.held_bytes)
+    by_tile = _cheapest_tiles(labels, largest)
     by_tile = by_tile[processes.rank :: processes.count]
     for done, (members, window) in enumerate(by_tile):
         index = torch.from_numpy(members)

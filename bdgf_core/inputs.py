@@ -115,6 +115,19 @@ class InputReader:
             features = extract_features(self.denoiser, self.process, x0, valid, noise.to(self.device.torch))
         return features if self.scale is None else self.scale.apply(features)
 
+    def tile_side(self, *, classes: int, memory_bytes: int) -> int:
+        """Of the tiles to read and classify in so much memory, see :func:`tile_side`."""
+        depth = self.process.stack.depth
+        kept = self.scale.basis if self.scale else None
+        return tile_side(
+            depth,
+            raw=sum(len(bands) for bands in self.stack.bands.values()),
+            channels=sum(sensor.channels for sensor in self.sensors.values()),
+            diffusion=feature_channels(depth) if kept is None else len(kept),
+            classes=classes,
+            memory_bytes=memory_bytes,
+        )
+
     def with_scale(self, scale: FeatureScale) -> InputReader:
         return replace(self, scale=scale.to(self.device.torch))
 
@@ -127,13 +140,16 @@ def band_stack(sensors: Mapping[str, Sensor]) -> BandStack:
     )
 
 
-def tile_side(depth: int, *, memory_bytes: int) -> int:
-    """Pixels a side of a tile whose features and classification fit the memory, between 32 and 512."""
+def tile_side(depth: int, *, raw: int, channels: int, diffusion: int, classes: int, memory_bytes: int) -> int:
+    """Pixels a side of a tile whose features and classification fit the memory, between 32 and 512. ``raw`` bands are
+    read; ``channels`` of both sensors and ``diffusion`` channels enter the network."""
     features = feature_channels(depth) * 4
-    # The encoder's first block holds a few copies of 32 channels at full depth. Afterwards the transformer's tokens and
-    # the CNN's maps, by the bands, stand beside the features: measured. Arrays of the depth: this tile's and the next.
-    network = 6_000 + 330 * min(depth, 30)
-    per_pixel = max(depth * 32 * 4 * 3.5 + 3 * features, 2 * features + network) + 10 * depth * 4
+    # The encoder's first block holds a few copies of 32 channels at full depth. Afterwards the CNN's maps, what the
+    # trees see and the transformer's tokens stand side by side: measured for 8 to 60 channels.
+    encoder = depth * 32 * 4 * 3.5 + 3 * features
+    network = 4_300 + 240 * channels + 8 * diffusion
+    # Beside them: arrays of the depth; the bands of this tile and the next; probabilities, of the tile before too.
+    per_pixel = max(encoder, network) + 10 * depth * 4 + 2 * raw * 4 + 6 * classes * 4
     side = int((memory_bytes / per_pixel) ** 0.5) - 2 * (HALO + MARGIN)
     return max(32, min(512, side // 16 * 16))
 

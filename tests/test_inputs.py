@@ -14,6 +14,7 @@ from bdgf_core.diffusion.unet import DenoisingUNet
 from bdgf_core.errors import ResourceError
 from bdgf_core.gather import gather_samples, gather_unlabelled
 from bdgf_core.inputs import FeatureScale, InputReader, band_stack, tile_side
+from bdgf_core.memory import memory_bound
 from bdgf_core.pixel_values import by_tile
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import rasterize_labels
@@ -121,6 +122,27 @@ def test_pixels_are_grouped_by_tile():
 
 
 def test_tiles_grow_with_the_memory():
-    assert tile_side(16, memory_bytes=1) == 32 and tile_side(16, memory_bytes=1 << 40) == 512
-    sides = [tile_side(depth, memory_bytes=1 << 30) for depth in (16, 64, 128)]
+    few = dict(raw=12, channels=12, diffusion=12, classes=5)
+    assert tile_side(16, **few, memory_bytes=1) == 32 and tile_side(16, **few, memory_bytes=1 << 40) == 512
+    sides = [tile_side(depth, **few, memory_bytes=1 << 30) for depth in (16, 64, 128)]
     assert sides == sorted(sides, reverse=True)
+
+
+def test_tiles_leave_room_for_all_that_a_pixel_takes():
+    common = dict(raw=36, channels=36, diffusion=12, classes=13)
+    side = tile_side(16, **common, memory_bytes=memory_bound(2688))
+    assert side == 336
+    for more in (dict(raw=600), dict(channels=60), dict(diffusion=2048), dict(classes=200)):
+        assert tile_side(16, **{**common, **more}, memory_bytes=memory_bound(2688)) < side
+
+
+def test_a_reader_knows_what_its_pixels_take(reader, scene):
+    scale = FeatureScale(torch.zeros(128), torch.ones(128), torch.zeros(5, 128))
+    room, (narrow, all_of_it) = 1 << 28, (reader.with_scale(scale), reader)
+    sensors = dict(
+        raw=sum(map(len, reader.stack.bands.values())), channels=sum(s.channels for s in reader.sensors.values())
+    )
+    for one, kept in ((narrow, 5), (all_of_it, 128)):
+        depth = one.process.stack.depth
+        told = tile_side(depth, **sensors, diffusion=kept, classes=300, memory_bytes=room)
+        assert one.tile_side(classes=300, memory_bytes=room) == told
