@@ -271,10 +271,11 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
             "processes": processes.count,
         },
     }  # fmt: skip
+    page = training_report(document, warnings=labels.warnings) if config.report else None  # a model only with its page
     progress.update(1.0)
     save_model(output, "classifier", document, classifier_tensors(pretrained.denoiser, network, scale, ood))
-    if config.report is not None:
-        write_report(config.report, training_report(document, warnings=labels.warnings))
+    if config.report and page is not None:
+        write_report(config.report, page)
     found = accuracy or {}
     return {
         "output": str(output), "report": config.report,

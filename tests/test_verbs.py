@@ -326,6 +326,17 @@ def test_a_random_split_and_none(chain):
     assert load_model(output).document["accuracy"] is None and result["overall_accuracy"] is None
 
 
+def test_no_model_appears_without_its_report(chain, tmp_path, monkeypatch):
+    def fail(*given, **how):
+        raise RuntimeError("no page")
+
+    monkeypatch.setattr("bdgf_core.train.training_report", fail)
+    output, report = tmp_path / "lone.bdgf", tmp_path / "lone.html"
+    with pytest.raises(RuntimeError, match="no page"):
+        run(train, replace(chain.train, output=str(output), report=str(report), validation="none"))
+    assert not output.exists() and not report.exists()
+
+
 def test_what_pretraining_brings_is_measured_on_request(chain, monkeypatch):
     asked = []
 
