@@ -20,17 +20,27 @@ def stamp(path: Union[str, Path]) -> list[object]:
     reads for a raster, and what may be noted beside it: georeference and nodata values. Not the side file itself, to
     which statistics are added by everyone who looks at the raster."""
     text = os.fspath(path)
+    told: list[object] = []
+    files = [text]
     with gdal_silent():
-        try:
-            dataset = None if is_special(text) else gdal.OpenEx(text, gdal.OF_RASTER | gdal.OF_READONLY)
-        except RuntimeError:  # where the caller's GDAL raises
-            dataset = None
-        if dataset is None:
-            return [text, _size_and_time(text)]
-        files = sorted(file for file in dataset.GetFileList() or [] if not file.endswith((".aux.xml", ".ovr")))
-        nodata = [str(dataset.GetRasterBand(number).GetNoDataValue()) for number in range(1, dataset.RasterCount + 1)]
-        reference = [dataset.GetProjection(), *dataset.GetGeoTransform()]
-    return [text, _size_and_time(text), *([file, _size_and_time(file)] for file in files), reference, nodata]
+        for file in files:  # which grows: of a mosaic's parts each may have files of its own
+            told.append([file, _size_and_time(file)])
+            dataset = None if is_special(file) else _opened(file)
+            if dataset is None:
+                continue
+            parts = [str(part) for part in dataset.GetFileList() or []]
+            files += sorted(part for part in {*parts} - {*files} if not part.endswith((".aux.xml", ".ovr")))
+            bands = (dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1))
+            told.append([dataset.GetProjection(), *dataset.GetGeoTransform()])
+            told.append([str(band.GetNoDataValue()) for band in bands])
+    return told
+
+
+def _opened(path: str) -> Optional[gdal.Dataset]:
+    try:
+        return gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_READONLY)
+    except RuntimeError:  # where the caller's GDAL raises
+        return None
 
 
 def _size_and_time(path: str) -> Optional[list[int]]:
