@@ -91,7 +91,7 @@ def _run(
         return 0
     except Exception as error:
         pulse.end()
-        kind, text = processes.failure or _told(error)
+        kind, text = processes.failure or _told(error, several=processes.count > 1)
         processes.failed(kind, text)
         emit({"event": "error", "kind": kind, "text": text})
         return 130 if kind == Canceled.__name__ else 1
@@ -128,9 +128,9 @@ def _import(verb: str) -> Any:
         ) from None
 
 
-def _told(error: Exception) -> tuple[str, str]:
-    """Kind and sentence of an error."""
-    if is_of_another(error):
+def _told(error: Exception, *, several: bool = False) -> tuple[str, str]:
+    """Kind and sentence of an error, which may be that another of ``several`` processes is gone."""
+    if several and is_of_another(error):
         error = Lost()
     return _kind(error), _sentence(error)
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from bdgf_core.__main__ import _told
 from bdgf_core.console import Console
 from bdgf_core.duration import duration
+from bdgf_core.processes import Lost
 
 ROOT = Path(__file__).parents[1]
 FAKE = """
@@ -226,3 +228,9 @@ def test_usage(arguments: tuple[str, ...], status: int) -> None:
 
 def test_duration() -> None:
     assert [duration(s) for s in (8.4, 200, 7500)] == ["8 s", "3 min", "2 h 05 min"]
+
+
+def test_only_several_processes_can_lose_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    error = RuntimeError("Connection to the tile server was reset")
+    assert _told(error)[0] == "InternalError" and "tile server" in _told(error)[1]
+    assert _told(error, several=True) == ("Lost", str(Lost()))
