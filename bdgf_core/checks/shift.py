@@ -67,16 +67,12 @@ class ShiftMeter:
         return True
 
     def shift(self) -> Optional[Shift]:
-        """None where no window had enough data."""
+        """None where no window had enough data, or numbers that can be worked with."""
         halves = [half for half in self._halves if half is not None]
-        if not halves:
+        try:
+            return _shift(halves) if halves else None
+        except np.linalg.LinAlgError:
             return None
-        rows, cols, confidence = _peak(halves[0].plus(halves[1]) if len(halves) > 1 else halves[0])
-        apart = None
-        if len(halves) > 1:
-            (row, col, _), (other_row, other_col, _) = (_peak(half) for half in halves)
-            apart = float(np.hypot(row - other_row, col - other_col))
-        return Shift(cols, rows, confidence, apart)
 
 
 @dataclass(frozen=True)
@@ -148,6 +144,15 @@ def edge_images(array: Array) -> tuple[Array, Array]:
     known[:3], known[-3:], known[:, :3], known[:, -3:] = 0.0, 0.0, 0.0, 0.0  # a window's own edges are none
     around = _mean(edges * known, _SURROUNDINGS) / np.maximum(_mean(known, _SURROUNDINGS), 1e-6)
     return (edges - around) * known, known
+
+
+def _shift(halves: list[_Moments]) -> Shift:
+    rows, cols, confidence = _peak(halves[0].plus(halves[1]) if len(halves) > 1 else halves[0])
+    apart = None
+    if len(halves) > 1:
+        (row, col, _), (other_row, other_col, _) = (_peak(half) for half in halves)
+        apart = float(np.hypot(row - other_row, col - other_col))
+    return Shift(cols, rows, confidence, apart)
 
 
 def _peak(moments: _Moments) -> tuple[float, float, float]:

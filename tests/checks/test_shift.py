@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from shifted_scene import ShiftedScene
@@ -72,6 +74,14 @@ def test_windows_without_data_or_edges_are_passed_over(scene: ShiftedScene) -> N
     spectral = scene.spectral()
     for other in (np.full_like(spectral, np.nan), np.ones_like(spectral), spectral[:, :5, :5]):
         assert not meter.add(spectral[:, : other.shape[1], : other.shape[2]], other)
+    assert meter.shift() is None
+
+
+def test_moments_of_no_use_give_no_shift(scene: ShiftedScene) -> None:
+    meter = ShiftMeter()
+    assert meter.add(scene.spectral(), scene.sar()) and meter.shift() is not None
+    (half, _) = meter._halves
+    meter._halves[0] = replace(half, one=half.one - 2 * np.diag(np.diag(half.one)))
     assert meter.shift() is None
 
 
