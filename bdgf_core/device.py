@@ -95,6 +95,8 @@ def _choose(name: str, processes: Processes) -> Device:
         )
     if processes.count > 1:
         torch.cuda.set_device(index)  # where NCCL talks from
+    # Else cuDNN may add gradients up in an order of its own, or choose another way each time.
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     why = _FOUND if name == "auto" else _ASKED
     # Older GPUs than Ampere only emulate bfloat16, and torch says that they support it.
     bfloat16 = torch.cuda.get_device_capability(index) >= (8, 0)

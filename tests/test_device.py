@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -29,11 +31,24 @@ def test_bfloat16_only_where_the_gpu_has_units_for_it(monkeypatch, capability, b
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: capability)
+    monkeypatch.setattr(torch.backends, "cudnn", SimpleNamespace())
     device = choose_device("cuda:1")
     assert device.is_cuda and device.torch.index == 1 and device.bfloat16 == bfloat16 and "GPU 1" in str(device)
     assert choose_device("auto").torch.index == 0
     with pytest.raises(DeviceError, match="2 found"):
         choose_device("cuda:2")
+
+
+def test_a_gpu_is_told_to_repeat_itself(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "GPU")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
+    monkeypatch.setattr(torch.backends, "cudnn", SimpleNamespace(deterministic=False, benchmark=True))
+    choose_device("cpu")
+    assert torch.backends.cudnn.benchmark
+    choose_device("auto")
+    assert torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:-1", "mps"])
