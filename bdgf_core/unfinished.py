@@ -26,7 +26,8 @@ from .raster.dataset import stamp
 from .translation import tr
 
 CHECKPOINT_S = 60.0
-# The result stays the same, on another device within tolerance; labels count by their pixels, not by their file.
+# The result stays the same, on another device within tolerance, unless pretraining goes on with less memory than its
+# pool takes; labels count by their pixels, not by their file.
 _NO_MATTER = ("resume", "checkpoint_s", "device", "memory_mb", "labels", "cog")
 
 
