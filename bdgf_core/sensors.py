@@ -59,7 +59,7 @@ def measure_sensors(
         kind = "optical" if name == "spectral" else second_kind
         taken = sum(s.depth_bands for s in sensors.values())
         limit = max(8, depth_limit - taken) if name == "spectral" else depth_limit // 2
-        sample = np.concatenate(samples[name], 1)
+        sample = np.concatenate(samples.pop(name), 1)  # the windows are not kept beside it
         if not sample.size:
             raise InputError(tr("{path} has no data; check its nodata value and its extent.", path=sources[name].path))
         bands = [SensorBand(b.number, b.name, b.wavelength_nm, not b.bad) for b in stack.bands[name]]
