@@ -51,13 +51,13 @@ def as_label(value: Any) -> str:
 
 class FileStyle(QgsProcessingLayerPostProcessorInterface):
     """Gives a loaded layer the style that lies in or beside its file, and a map its classes' names and colours.
-    With ``on_top`` it goes to the top of its group."""
+    With ``on_top`` it goes to the top of its group, and with ``under`` the layer of that source does."""
 
     _kept: list[FileStyle] = []  # Processing keeps no reference of its own
 
-    def __init__(self, classes: Sequence[dict[str, Any]] = (), *, on_top: bool = False) -> None:
+    def __init__(self, classes: Sequence[dict[str, Any]] = (), *, on_top: bool = False, under: str = "") -> None:
         super().__init__()
-        self._classes, self._on_top = classes, on_top
+        self._classes, self._on_top, self._under = classes, on_top, under
         self._kept.append(self)
 
     def postProcessLayer(
@@ -70,6 +70,9 @@ class FileStyle(QgsProcessingLayerPostProcessorInterface):
         layer.triggerRepaint()
         if self._on_top:
             to_top(layer, context)
+        loaded = context.project().mapLayers().values() if self._under and context.project() else ()
+        for other in [other for other in loaded if other.source() == self._under]:
+            to_top(other, context)
 
 
 def to_top(layer: QgsMapLayer, context: QgsProcessingContext) -> None:

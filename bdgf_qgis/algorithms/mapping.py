@@ -42,6 +42,9 @@ class MappingAlgorithm(base.BdgfAlgorithm):
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         for name, path in self._destinations.items():
             if path and context.willLoadLayerOnCompletion(path):
-                style = FileStyle(self._classes if name == "OUTPUT" else ())
+                # The map above what belongs to it, in whichever order they are loaded.
+                is_map = name == "OUTPUT"
+                under = "" if is_map else self._destinations.get("OUTPUT") or ""
+                style = FileStyle(self._classes if is_map else (), on_top=is_map, under=under)
                 context.layerToLoadOnCompletionDetails(path).setPostProcessor(style)
         return {}

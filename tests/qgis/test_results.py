@@ -152,6 +152,30 @@ def test_loaded_map_has_names_and_colors(engine, scene, monkeypatch, how):
     QgsProject.instance().removeAllMapLayers()
 
 
+@pytest.mark.parametrize("path", ["a.tif", "z.tif"])
+def test_the_map_lies_above_what_belongs_to_it(engine, scene, path):
+    """Processing loads layers by the order of their paths."""
+    import processing
+    from processing.gui.Postprocessing import handleAlgorithmResults
+
+    project = QgsProject.instance()
+    context = QgsProcessingContext()
+    context.setProject(project)
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("bdgf:classify")
+    paths = {"OUTPUT": path, "CONFIDENCE": "m.tif", "ENTROPY": "n.tif", "OOD": "o.tif"}
+    parameters = {
+        "CLASSIFIER": scene.model("c.bdgf", "classifier", second=False),
+        "SPECTRAL": scene.spectral,
+        **{name: QgsProcessingOutputLayerDefinition(scene.path(file), project) for name, file in paths.items()},
+    }
+    feedback = QgsProcessingFeedback(False)
+    processing.run(algorithm, parameters, context=context, feedback=feedback, onFinish=lambda *_: None)
+    assert handleAlgorithmResults(algorithm, context, feedback)
+    order = [os.path.basename(node.layer().source()) for node in project.layerTreeRoot().findLayers()]
+    assert order[0] == path and sorted(order) == sorted(paths.values())
+    project.removeAllMapLayers()
+
+
 @pytest.fixture
 def chain(engine) -> QgsProcessingModelAlgorithm:
     """pretrain → train → classify as people draw it in the Model Designer."""
