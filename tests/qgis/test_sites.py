@@ -139,7 +139,7 @@ def load_sites(engine, scene, judged, monkeypatch):
 
     from bdgf_qgis import engine as engine_module
 
-    def run_engine(verb, job, feedback):
+    def run_engine(verb, job, feedback, *, python):
         write_sites(job["output"], [site(1), site(2)], LEGEND, Grid.of(scene.spectral))
         return {"output": job["output"], "sites": 2}
 
