@@ -72,7 +72,7 @@ def in_one_go(chain, name: str) -> dict[str, str]:
 
 
 def by_shell_in_one_go(chain) -> None:
-    options = {**in_one_go(chain, "shell_in_one_go"), "memory-mb": "256"}
+    options = {**in_one_go(chain, "shell_in_one_go"), "memory-mb": "1024"}
     command = [sys.executable, "-m", "bdgf_core", "landcover"]
     subprocess.run([*command, *(f"--{key}={value}" for key, value in options.items())], cwd=ROOT, check=True)
 
@@ -93,7 +93,7 @@ def by_qgis(chain, qgis: QgisProcess) -> None:
 
 def by_qgis_in_one_go(chain, qgis: QgisProcess) -> None:
     given = in_one_go(chain, "qgis_in_one_go").items()
-    qgis.run("bdgf:landcover", {**{key.upper().replace("-", "_"): value for key, value in given}, "MEMORY": "256"})
+    qgis.run("bdgf:landcover", {**{key.upper().replace("-", "_"): value for key, value in given}, "MEMORY": "1024"})
 
 
 def by_model(chain, qgis: QgisProcess) -> None:
@@ -103,7 +103,7 @@ def by_model(chain, qgis: QgisProcess) -> None:
     model = QgsApplication.processingRegistry().algorithmById("bdgf:chainmap").copy()
     for step, changes in {"pretrain": {"STEPS": 3}, "train": {"EPOCHS": 1}, "classify": {}}.items():
         child = model.childAlgorithm(step)
-        for name, value in {**changes, "MEMORY": 256}.items():
+        for name, value in {**changes, "MEMORY": 1024}.items():
             child.addParameterSources(name, [QgsProcessingModelChildParameterSource.fromStaticValue(value)])
         model.setChildAlgorithm(child)
     path = chain.scene.path("chain.model3")
