@@ -94,7 +94,8 @@ for suite in "${suites[@]}"; do
     # An own process group, and no terminal: tests send signals.
     inside "$root" bash -c 'cd /srv/bdgf && exec .venv/bin/python -m pytest -q -p no:cacheprovider "$@"' tests "$@" \
         </dev/null 2>&1 | tee "$root.tests" || status=1
-    table+=("$suite: $(inside "$root" python3 -c "$versions")" "    $(tail -n 1 "$root.tests")")
+    outcome="$(grep -E '[0-9]+ (passed|failed|error)' "$root.tests" | tail -n 1)" || outcome="see $root.tests"
+    table+=("$suite: $(inside "$root" python3 -c "$versions")" "    $outcome")
 done
 echo
 printf '%s\n' "${table[@]}"
