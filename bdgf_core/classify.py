@@ -23,7 +23,7 @@ from .map_summary import MapSummary
 from .map_writers import MapWriters, Tile
 from .memory import memory_bound, peak_memory_mb, release_memory
 from .models import Classifier, load_classifier
-from .out_of_memory import Parts
+from .out_of_memory import Parts, Pieces
 from .png import png
 from .processes import ALONE, Processes
 from .progress import Progress
@@ -126,7 +126,7 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
             outputs.enter_context(unfinished)
         for network in (reader.denoiser, classifier.network):
             outputs.enter_context(stoppable(network, progress))
-        parts = Parts(progress, _PATCHES_AT_ONCE[device.torch.type] // 16)
+        parts, pieces = Parts(progress, _PATCHES_AT_ONCE[device.torch.type] // 16), Pieces(progress)
         tags = {"BDGF_CLASSIFIER": config.classifier, "BDGF_DEVICE": device}
         paths = {name: getattr(config, name) for name in ("output", *FURTHER)}
         files = outputs if processes.is_first else None
@@ -136,10 +136,13 @@ def classify(config: ClassifyConfig, progress: Progress, *, processes: Processes
         stream = outputs.enter_context(Stream())  # ends before the writers do
 
         def made(window: Window, arrays: Arrays) -> Tile:
-            seen = reader.read(window, least=least, arrays=arrays)
-            enough = np.all([share >= least for share in seen.data_share.values()], 0)
-            found = _found(config, classifier, reader, seen, enough, parts, progress) if enough.any() else {}
-            return writers.tile(seen, enough, found)
+            def work(piece: Window) -> Tile:
+                seen = reader.read(piece, least=least, arrays=reader.cut(arrays, window, piece))
+                enough = np.all([share >= least for share in seen.data_share.values()], 0)
+                found = _found(config, classifier, reader, seen, enough, parts, progress) if enough.any() else {}
+                return writers.tile(seen, enough, found)
+
+            return pieces.run(work, window)
 
         if not processes.is_first:
             mine = [windows[i] for i in processes.agree()[processes.rank :: processes.count]]

@@ -79,6 +79,12 @@ class InputReader:
         """What :meth:`read` wants of the files: the pixels of every sensor, with the margin and the encoder's halo."""
         return self.stack.read(window.expand(self.patch // 2 + HALO)).arrays
 
+    def cut(self, arrays: Arrays, window: Window, piece: Window) -> Arrays:
+        """What :meth:`fetch` would give for a ``piece`` of the ``window`` for which it gave ``arrays``."""
+        around = self.patch // 2 + HALO
+        within = _within(piece.expand(around), window.expand(around))
+        return {name: array[(slice(None), *within)] for name, array in arrays.items()}
+
     @torch.no_grad()
     def read(self, window: Window, *, least: float = 0.0, arrays: Optional[Arrays] = None) -> NetworkInputs:
         """Without diffusion features, (0, …), where no pixel has the share ``least`` of data in every sensor.

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 from test_fit import CONFIG, DEVICE, HOW, samples
-from test_verbs import Events, chain_of, run
+from test_verbs import Events, chain_of, run, run_chain
 from tiny_scene import TinyScene, read
 
 from bdgf_core.diffusion.unet import DenoisingUNet
 from bdgf_core.fit import Consistency, fit_network
 from bdgf_core.network.group import GroupNetwork
-from bdgf_core.out_of_memory import Parts
+from bdgf_core.out_of_memory import Parts, Pieces
 from bdgf_core.progress import Progress
+from bdgf_core.raster.window import Window
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, module: type, most: int) -> None:
@@ -101,3 +102,51 @@ def test_pretraining_and_mapping_in_parts(monkeypatch, tmp_path):
         run(classify.classify, chain.classify, said)
         assert len([text for text in said.texts("message") if "memory ran out" in text]) == 2
     assert (read(chain.classify.output) == whole).mean() > 0.9999
+
+
+@pytest.mark.parametrize("most", [16, 7])
+def test_a_tile_in_pieces_is_that_of_the_whole(monkeypatch, most):
+    """Even where the memory runs out twice, and pieces do not fit the window evenly."""
+    monkeypatch.setattr("bdgf_core.out_of_memory._SMALLEST", 12)
+    image = np.arange(3 * 40 * 50).reshape(3, 40, 50)
+    said = Events()
+    pieces = Pieces(Progress(said))
+
+    def work(window: Window) -> dict[str, np.ndarray]:
+        if max(window.height, window.width) > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        part = image[:, window.row : window.row + window.height, window.col : window.col + window.width]
+        return {"bands": part, "first": part[0], "sums": part.sum((1, 2))}
+
+    window = Window(3, 5, 30, 41)
+    if most < 11:  # the side of the smallest pieces
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            pieces.run(work, window)
+        return
+    found, part = pieces.run(work, window), image[:, 3:33, 5:46]
+    assert (found["bands"] == part).all() and (found["first"] == part[0]).all()
+    assert (found["sums"] == part.sum((1, 2))).all() and pieces.side == 11 and len(said.texts("message")) == 2
+
+
+def test_mapping_in_pieces(monkeypatch, tmp_path):
+    import bdgf_core.classify as classify
+
+    chain = run_chain(chain_of(TinyScene(tmp_path), "pieces"))
+    outputs = [getattr(chain.classify, name) for name in ("output", *classify.FURTHER)]
+    whole = [read(path) for path in outputs]
+    found = classify._found
+
+    def small(*given):
+        enough = given[4]
+        if max(enough.shape) > 16:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return found(*given)
+
+    monkeypatch.setattr(classify, "_found", small)
+    monkeypatch.setattr("bdgf_core.out_of_memory._SMALLEST", 8)
+    said = Events()
+    result = run(classify.classify, chain.classify, said)
+    assert any("pieces" in text for text in said.texts("message"))
+    for path, before in zip(outputs, whole):
+        assert np.allclose(read(path), before, atol=1e-3, equal_nan=True)
+    assert (read(outputs[0]) == whole[0]).mean() > 0.9999 and result["pixels"] == chain.results["classify"]["pixels"]
