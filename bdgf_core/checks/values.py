@@ -37,33 +37,27 @@ def _unit(raster: RasterFigures, kind: str) -> Iterator[Finding]:
     there = values[np.isfinite(values)]
     median, high = (float(value) for value in np.percentile(there, [50.0, 99.0]))
     seen = {"kind": kind, "median": median, "high": high}
+    doubt = None
     if kind == "sar_db" and there.min() >= 0 and high > _SKEWED * median:
-        yield Finding(
-            "warning", "unit", raster.layer,
-            tr(
-                "Declared as {kind}, but no value is negative, the median {median:.5g} and the 99 percentile "
-                "{high:.5g}, as of intensity or amplitude.", **seen,
-            ),
-            _choose(tr("{one} or {other}", one="sar_linear", other="sar_amplitude")),
+        doubt = tr(
+            "Declared as {kind}, but no value is negative, the median {median:.5g} and the 99 percentile "
+            "{high:.5g}, as of intensity or amplitude.", **seen,
         )  # fmt: skip
+        mend = _choose(tr("{one} or {other}", one="sar_linear", other="sar_amplitude"))
     elif kind == "sar_db" and (there < 0).mean() < _SOME_NEGATIVE:
-        yield Finding(
-            "warning", "unit", raster.layer,
-            tr(
-                "Declared as {kind}, but hardly a value is negative, as most are in dB: median {median:.5g}, 99 "
-                "percentile {high:.5g}.", **seen,
-            ),
-            tr("If it is no SAR, such as temperatures or heights, choose other as the values of the second raster."),
+        doubt = tr(
+            "Declared as {kind}, but hardly a value is negative, as most are in dB: median {median:.5g}, 99 "
+            "percentile {high:.5g}.", **seen,
         )  # fmt: skip
+        mend = tr("If it is no SAR, such as temperatures or heights, choose other as the values of the second raster.")
     elif kind == "sar_linear" and median > _UNCALIBRATED:
-        yield Finding(
-            "warning", "unit", raster.layer,
-            tr(
-                "Declared as {kind}, but the median is {median:.5g}: calibrated intensities lie around 0.1, and "
-                "digital numbers are mostly amplitudes.", **seen,
-            ),
-            tr("If they are amplitudes, choose sar_amplitude as the values of the second raster, else leave it so."),
+        doubt = tr(
+            "Declared as {kind}, but the median is {median:.5g}: calibrated intensities lie around 0.1, and "
+            "digital numbers are mostly amplitudes.", **seen,
         )  # fmt: skip
+        mend = tr("If they are amplitudes, choose sar_amplitude as the values of the second raster, else leave it so.")
+    if doubt is not None:
+        yield Finding("warning", "unit", raster.layer, doubt, mend)
     else:
         text = tr("Declared as {kind}, and it looks so: median {median:.5g}, 99 percentile {high:.5g}.", **seen)
         yield Finding("fine", "unit", raster.layer, text)
