@@ -75,7 +75,7 @@ class LandcoverConfig:
     checkpoint_s: float = CHECKPOINT_S
 
     def __post_init__(self) -> None:
-        outputs = [os.path.abspath(path) for path in written(self)]
+        outputs = [os.path.abspath(path) for path in self.outputs]
         if len(set(outputs)) < len(outputs):
             raise InputError(tr("Two outputs have the same name; give each its own."))
         _steps(self)  # which refuse what is wrong with them
@@ -84,6 +84,10 @@ class LandcoverConfig:
     def rasters(self) -> list[str]:
         """Those to write, the map first."""
         return [path for name in _RASTERS if (path := getattr(self, name))]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [*self.rasters, *filter(None, (self.report, self.map_report))]
 
     @property
     def idle(self) -> list[str]:
@@ -95,10 +99,6 @@ class LandcoverConfig:
             "second_kind": self.second_kind != DEFAULT_SECOND_KIND, "looks": self.looks != 1.0, "steps": self.steps,
         }  # fmt: skip
         return [name for name, value in given.items() if value]
-
-
-def written(config: LandcoverConfig) -> list[str]:
-    return [*config.rasters, *filter(None, (config.report, config.map_report))]
 
 
 def landcover(config: LandcoverConfig, progress: Progress, *, processes: Processes = ALONE) -> Result:
@@ -216,7 +216,7 @@ def _keeping(config: LandcoverConfig, progress: Progress, processes: Processes) 
             tr("{path} cannot be written ({reason}); please choose another place.", path=folder, reason=error.strerror)
         ) from None
     try:
-        with claim(path, *written(config), lend=True):
+        with claim(path, *config.outputs, lend=True):
             processes.agree()
             yield DoneSteps(path, trusted=config.resume)
         progress.message(

@@ -21,7 +21,7 @@ def stamp(path: Union[str, Path]) -> list[object]:
     which statistics are added by everyone who looks at the raster."""
     text = os.fspath(path)
     told: list[object] = []
-    files = [text]
+    files, seen = [text], {text}
     with gdal_silent():
         for file in files:  # which grows: of a mosaic's parts each may have files of its own
             told.append([file, _size_and_time(file)])
@@ -29,7 +29,8 @@ def stamp(path: Union[str, Path]) -> list[object]:
             if dataset is None:
                 continue
             parts = [str(part) for part in dataset.GetFileList() or []]
-            files += sorted(part for part in {*parts} - {*files} if not part.endswith((".aux.xml", ".ovr")))
+            files += sorted(part for part in {*parts} - seen if not part.endswith((".aux.xml", ".ovr")))
+            seen.update(parts)
             bands = (dataset.GetRasterBand(number) for number in range(1, dataset.RasterCount + 1))
             told.append([dataset.GetProjection(), *dataset.GetGeoTransform()])
             told.append([str(band.GetNoDataValue()) for band in bands])
