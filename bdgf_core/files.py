@@ -47,9 +47,11 @@ def refuse_in_use(path: Path) -> None:
         if _WINDOWS and path.exists():
             os.rename(path, path)
     except PermissionError:
-        raise InputError(
-            tr("{path} is in use by another program; close it there or choose another name.", path=path)
-        ) from None
+        raise in_use(path) from None
+
+
+def in_use(path: Path) -> InputError:
+    return InputError(tr("{path} is in use by another program; close it there or choose another name.", path=path))
 
 
 def hidden_folder(path: Path) -> Path:

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from osgeo import gdal
 
 from bdgf_core.errors import InputError, ResourceError, one_line
-from bdgf_core.files import check_writable, publish, refuse_in_use, temporary_path, to_disk
+from bdgf_core.files import check_writable, in_use, publish, refuse_in_use, temporary_path, to_disk
 from bdgf_core.legend import Legend
 from bdgf_core.translation import tr
 
@@ -233,15 +233,17 @@ def space_needed(grid: Grid, dtype: DTypeLike, bands: int, *, cog: bool = False)
 
 def check_space(needed: Mapping[Path, int]) -> None:
     """Raises ResourceError where the files, by path, do not fit their disks together."""
-    for folder in {path.parent for path in needed}:
-        disk = folder.stat().st_dev
-        total = sum(size for path, size in needed.items() if path.parent.stat().st_dev == disk)
-        free = shutil.disk_usage(folder).free
+    disks: dict[int, list[Path]] = {}
+    for path in needed:
+        disks.setdefault(path.parent.stat().st_dev, []).append(path)
+    for paths in disks.values():
+        total = sum(needed[path] for path in paths)
+        free = shutil.disk_usage(paths[0].parent).free
         if total > free:
             raise ResourceError(
                 tr(
                     "{path} may need {needed} MB and {free} MB are free; free some space or choose another disk.",
-                    path=", ".join(str(path) for path in needed if path.parent.stat().st_dev == disk),
+                    path=", ".join(map(str, paths)),
                     needed=total >> 20,
                     free=free >> 20,
                 )
@@ -268,9 +270,7 @@ def _publish(unfinished: Path, final: Path) -> None:
         if not replaced:  # the raster last: when it is there, all of it is
             publish(unfinished, final)
     except PermissionError as error:
-        raise InputError(
-            tr("{path} is in use by another program; close it there or choose another name.", path=final)
-        ) from error
+        raise in_use(final) from error
 
 
 def _write_failed(path: Path, reason: str) -> ResourceError:
