@@ -5,6 +5,7 @@
     cost                                                    parameters and GFLOPs as in Table 9
     embed SCENE --configuration NAME                        t-SNE of branch and diffusion features (Figs. 4 and 8)
     speed                                                   how near each stage is to what the machine can do
+    side-by-side SCENE      time and accuracy beside Orfeo ToolBox's forest
     sample SCENE --configuration NAME                       images out of the denoiser's reverse process
     page                    docs/results.md and .html from the ledger alone
     list                    scenes, configurations and suites by name
@@ -34,6 +35,7 @@ from bdgf_core.pretrain import PRESETS as PRETRAINING  # noqa: E402
 from bdgf_core.progress import Progress  # noqa: E402
 from bdgf_core.stop import stop_on_signals  # noqa: E402
 
+from . import side_by_side  # noqa: E402
 from .configurations import RIVALS, SUITES, Configuration, find_configuration, suite  # noqa: E402
 from .cost import table9  # noqa: E402
 from .embedding import embed  # noqa: E402
@@ -133,6 +135,11 @@ def _parser() -> argparse.ArgumentParser:
     fast.add_argument("--sampled", type=int, default=2048, metavar="N", help="pixels patch by patch, default 2048")
     fast.add_argument("--repeats", type=int, default=3, metavar="N")
     fast.add_argument("--output", type=Path, metavar="FILE.md", help="and FILE.json beside it")
+    beside = verbs.add_parser("side-by-side", parents=[where], help="a map by this and by Orfeo ToolBox's forest")
+    beside.set_defaults(verb=_side_by_side)
+    beside.add_argument("scene", metavar="SCENE")
+    beside.add_argument("--preset", default="quick", choices=PRETRAINING)
+    beside.add_argument("--cache", type=Path, default=ROOT / "build" / "benchmarks")
     verbs.add_parser("cost", help="parameters and GFLOPs as in Table 9").set_defaults(verb=_cost)
     page = verbs.add_parser("page", parents=[where], help="make the results page from the ledger")
     page.set_defaults(verb=_page)
@@ -256,6 +263,15 @@ def _speed(options: argparse.Namespace, progress: Progress) -> None:
     if options.output:
         write_whole(options.output, as_markdown(found).encode())
         write_whole(options.output.with_suffix(".json"), json.dumps(found, indent=1).encode())
+
+
+def _side_by_side(options: argparse.Namespace, progress: Progress) -> None:
+    protocol = Protocol("polygons", 3)
+    with open_scene(find_scene(options.scene), options.cache, progress) as opened:
+        sides = side_by_side.side_by_side(opened, options.preset, progress)
+        entries = Ledger(options.ledger).entries()
+        there = [e for e in entries if (e.scene_identity, e.protocol) == (opened.identity, str(protocol))]
+    print(side_by_side.as_markdown(sides, there))
 
 
 def _order(configuration: Configuration) -> str:

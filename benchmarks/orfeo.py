@@ -13,26 +13,32 @@ from osgeo import ogr
 
 from bdgf_core.errors import InputError
 
-_TREES = 200
+FOREST = ("-classifier", "rf", "-classifier.rf.nbtrees", 200, "-classifier.rf.max", 25)
 _SECONDS = 3600
+
+
+def is_installed() -> bool:
+    return shutil.which("otbcli_TrainVectorClassifier") is not None
 
 
 def orfeo_forest(
     train: NDArray[np.float32], classes: NDArray[np.int32], test: NDArray[np.float32], *, seed: int
 ) -> NDArray[np.int64]:
     """The class of each row of ``test`` (m, features). Raises :class:`InputError` where the tools are missing."""
-    if shutil.which("otbcli_TrainVectorClassifier") is None:
+    if not is_installed():
         raise InputError("Orfeo ToolBox is not installed; install otb-bin, or leave otb-forest out.")
     names = [f"f{i}" for i in range(train.shape[1])]
     with tempfile.TemporaryDirectory(prefix="bdgf-otb-") as folder:
         known, unknown, model, found = (Path(folder, name) for name in ("a.shp", "b.shp", "forest.model", "c.shp"))
         _write(known, names, train, classes)
         _write(unknown, names, test, np.zeros(len(test), np.int32))
-        _run(
+        run_orfeo(
             "TrainVectorClassifier", "-io.vd", known, "-io.out", model, "-cfield", "class", "-feat", *names,
-            "-classifier", "rf", "-classifier.rf.nbtrees", _TREES, "-classifier.rf.max", 25, "-rand", seed + 1,
+            "-rand", seed + 1, *FOREST,
         )  # fmt: skip
-        _run("VectorClassifier", "-in", unknown, "-model", model, "-feat", *names, "-cfield", "found", "-out", found)
+        run_orfeo(
+            "VectorClassifier", "-in", unknown, "-model", model, "-cfield", "found", "-out", found, "-feat", *names,
+        )  # fmt: skip
         dataset = ogr.Open(str(found))
         return np.array([feature.GetField("found") for feature in dataset.GetLayer(0)], np.int64)
 
@@ -53,7 +59,8 @@ def _write(path: Path, names: list[str], features: NDArray[np.float32], classes:
     del layer, dataset
 
 
-def _run(tool: str, *arguments: object) -> None:
+def run_orfeo(tool: str, *arguments: object) -> None:
+    """Raises :class:`InputError` with the tool's own words where it fails."""
     command = [f"otbcli_{tool}", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
     if done.returncode != 0 or "(FATAL)" in done.stdout:

@@ -1,0 +1,131 @@
+"""A map of a scene by this and by Orfeo ToolBox's forest, one after the other on the same machine and polygons."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+import numpy as np
+
+from bdgf_core.errors import BdgfError, InputError
+from bdgf_core.progress import Progress
+from bdgf_core.raster.stack import RasterStack
+from bdgf_core.raster.window import tiles
+from bdgf_core.raster.writer import create_raster
+
+from .ledger import Entry
+from .open_scene import OpenScene
+from .orfeo import FOREST, is_installed, run_orfeo
+from .summary import Summary
+
+_TILE = 256
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: the seconds of its steps by name, the processor time (s) of all, and ``configuration`` of the
+    ledger that tells its accuracy."""
+
+    name: str
+    configuration: str
+    steps: dict[str, float]
+    processor: float
+
+
+def side_by_side(opened: OpenScene, preset: str, progress: Progress) -> list[Side]:
+    """Raises :class:`InputError` where the scene has no polygons or a tool is missing, :class:`BdgfError` where one
+    fails. Orfeo ToolBox gets all bands in one raster, which is made before its time begins."""
+    scene = opened.scene
+    if scene.field is None:
+        raise InputError(f"Scene {scene.name} has no polygons to train on.")
+    if not is_installed():
+        raise InputError("Orfeo ToolBox is not installed; install otb-bin.")
+    with tempfile.TemporaryDirectory(prefix="bdgf-side-by-side-") as name:
+        folder = Path(name)
+        stacked = folder / "stacked.tif"
+        _stack_bands(opened.stack, stacked)
+        progress.message("Orfeo ToolBox …")
+        theirs = _orfeo(stacked, scene.labels[0], scene.field, folder)
+        progress.message(f"This, preset {preset} …")
+        return [_own(opened, preset, folder), theirs]
+
+
+def as_markdown(sides: Sequence[Side], entries: Sequence[Entry]) -> str:
+    """A table; the accuracies are means over the seeds that ``entries`` of one scene and protocol hold for all."""
+    runs = {s.configuration: {e.seed: e for e in entries if e.configuration == s.configuration} for s in sides}
+    seeds = sorted(set.intersection(*(set(found) for found in runs.values())))
+    lines = [
+        "| | OA | AA | Kappa | seconds of each step | seconds | processor seconds | times |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    least = min(sum(side.steps.values()) for side in sides)
+    for side in sides:
+        figures = [_mean([runs[side.configuration][s] for s in seeds], f) for f in ("overall", "average", "kappa")]
+        whole = sum(side.steps.values())
+        told = ", ".join(f"{name} {taken:.1f}" for name, taken in side.steps.items())
+        cells = [side.name, *figures, told, f"{whole:.1f}", f"{side.processor:.1f}", f"{whole / least:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    told = f"seeds {', '.join(map(str, seeds))} of the ledger" if seeds else "not in the ledger for both yet"
+    return "\n".join([*lines, "", f"Accuracies on polygons kept apart: {told}."])
+
+
+def _mean(entries: Sequence[Entry], figure: str) -> str:
+    values = [getattr(entry.accuracy, figure) for entry in entries]
+    return f"{100 * Summary.of(values).mean:.2f}" if values else "–"
+
+
+def _own(opened: OpenScene, preset: str, folder: Path) -> Side:
+    """Through the shell, as a user runs it."""
+    scene = opened.scene
+    options: list[Any] = []
+    for name, source in opened.sources.items():
+        options += [f"--{name}", source.path]
+        if source.bands:
+            options += [f"--{name}-bands", ",".join(map(str, source.bands))]
+    job = [
+        "landcover", *options, "--second-kind", opened.second_kind, "--labels", scene.labels[0],
+        "--class-field", scene.field, "--preset", preset, "--output", folder / "map.tif",
+    ]  # fmt: skip
+    before, began = _processor(), time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "bdgf_core", *map(str, job)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BdgfError(f"landcover failed: {(done.stdout + done.stderr)[-400:]}")
+    return Side(f"BDGF, {preset}", preset, {"landcover": time.monotonic() - began}, _processor() - before)
+
+
+def _orfeo(stacked: Path, labels: str, field: str, folder: Path) -> Side:
+    model, before = folder / "forest.model", _processor()
+    steps = {}
+    for name, tool, arguments in (
+        ("train", "TrainImagesClassifier", (
+            "-io.il", stacked, "-io.vd", labels, "-io.out", model, "-sample.vfn", field, "-sample.mt", -1,
+            "-sample.mv", 0, "-sample.vtr", 0, "-sample.bm", 0, "-rand", 1, *FOREST,
+        )),
+        ("classify", "ImageClassifier", ("-in", stacked, "-model", model, "-out", folder / "orfeo.tif", "uint8")),
+    ):  # fmt: skip
+        began = time.monotonic()
+        run_orfeo(tool, *arguments)
+        steps[name] = time.monotonic() - began
+    return Side("Orfeo ToolBox's forest", "otb-forest", steps, _processor() - before)
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _stack_bands(stack: RasterStack, path: Path) -> None:
+    """All bands in use in one float32 raster; what is missing is 0, which Orfeo ToolBox takes for a value."""
+    count = sum(len(bands) for bands in stack.bands.values())
+    with create_raster(path, stack.grid, bands=count, dtype=np.float32, nodata=float("nan")) as raster:
+        for window in tiles(stack.grid.height, stack.grid.width, _TILE):
+            image = np.concatenate(list(stack.read(window).arrays.values()))
+            raster.write(window, np.nan_to_num(image).astype(np.float32))
