@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from bdgf_core.device import Device
 
-_WIDTH, _DEPTH, _SIDE, _TAPS = 64, 8, 32, 27
+_WIDTH, _DEPTH, _SIDE, _TAPS = 64, 16, 32, 27  # of less torch leaves a single image to a slow loop of its own
 _MATRIX = 1024
 _COPIED = 64 << 20  # bytes
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 import numpy as np
+from osgeo import gdal, ogr
 
 from bdgf_core.errors import BdgfError, InputError
 from bdgf_core.progress import Progress
@@ -25,6 +26,7 @@ from .orfeo import FOREST, is_installed, run_orfeo
 from .summary import Summary
 
 _TILE = 256
+_NUMBER = "number"  # at most ten letters, for Orfeo ToolBox works through shapefiles
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Side:
 
 def side_by_side(opened: OpenScene, preset: str, progress: Progress) -> list[Side]:
     """Raises :class:`InputError` where the scene has no polygons or a tool is missing, :class:`BdgfError` where one
-    fails. Orfeo ToolBox gets all bands in one raster, which is made before its time begins."""
+    fails. Orfeo ToolBox gets all bands in one raster, and numbers for classes, before its time begins."""
     scene = opened.scene
     if scene.field is None:
         raise InputError(f"Scene {scene.name} has no polygons to train on.")
@@ -48,10 +50,11 @@ def side_by_side(opened: OpenScene, preset: str, progress: Progress) -> list[Sid
         raise InputError("Orfeo ToolBox is not installed; install otb-bin.")
     with tempfile.TemporaryDirectory(prefix="bdgf-side-by-side-") as name:
         folder = Path(name)
-        stacked = folder / "stacked.tif"
+        stacked, polygons = folder / "stacked.tif", folder / "polygons.gpkg"
         _stack_bands(opened.stack, stacked)
+        _number_classes(scene.labels[0], scene.field, polygons)
         progress.message("Orfeo ToolBox …")
-        theirs = _orfeo(stacked, scene.labels[0], scene.field, folder)
+        theirs = _orfeo(stacked, polygons, folder)
         progress.message(f"This, preset {preset} …")
         return [_own(opened, preset, folder), theirs]
 
@@ -101,12 +104,12 @@ def _own(opened: OpenScene, preset: str, folder: Path) -> Side:
     return Side(f"BDGF, {preset}", preset, {"landcover": time.monotonic() - began}, _processor() - before)
 
 
-def _orfeo(stacked: Path, labels: str, field: str, folder: Path) -> Side:
+def _orfeo(stacked: Path, polygons: Path, folder: Path) -> Side:
     model, before = folder / "forest.model", _processor()
     steps = {}
     for name, tool, arguments in (
         ("train", "TrainImagesClassifier", (
-            "-io.il", stacked, "-io.vd", labels, "-io.out", model, "-sample.vfn", field, "-sample.mt", -1,
+            "-io.il", stacked, "-io.vd", polygons, "-io.out", model, "-sample.vfn", _NUMBER, "-sample.mt", -1,
             "-sample.mv", 0, "-sample.vtr", 0, "-sample.bm", 0, "-rand", 1, *FOREST,
         )),
         ("classify", "ImageClassifier", ("-in", stacked, "-model", model, "-out", folder / "orfeo.tif", "uint8")),
@@ -129,3 +132,17 @@ def _stack_bands(stack: RasterStack, path: Path) -> None:
         for window in tiles(stack.grid.height, stack.grid.width, _TILE):
             image = np.concatenate(list(stack.read(window).arrays.values()))
             raster.write(window, np.nan_to_num(image).astype(np.float32))
+
+
+def _number_classes(labels: str, field: str, path: Path) -> None:
+    """The polygons with a number for each class, for Orfeo ToolBox refuses names."""
+    gdal.VectorTranslate(str(path), labels)
+    dataset = gdal.OpenEx(str(path), gdal.OF_VECTOR | gdal.OF_UPDATE)
+    layer = dataset.GetLayer(0)
+    layer.CreateField(ogr.FieldDefn(_NUMBER, ogr.OFTInteger))
+    numbers: dict[str, int] = {}
+    for feature in layer:
+        name = feature.GetFieldAsString(field)
+        feature.SetField(_NUMBER, numbers.setdefault(name, len(numbers) + 1))
+        layer.SetFeature(feature)
+    del layer, dataset
