@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -121,8 +121,8 @@ def _orfeo(stacked: Path, polygons: Path, folder: Path) -> Side:
 
 
 def _processor() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _stack_bands(stack: RasterStack, path: Path) -> None:
