@@ -35,18 +35,18 @@ from bdgf_core.pretrain import PRESETS as PRETRAINING  # noqa: E402
 from bdgf_core.progress import Progress  # noqa: E402
 from bdgf_core.stop import stop_on_signals  # noqa: E402
 
-from . import side_by_side  # noqa: E402
 from .configurations import RIVALS, SUITES, Configuration, find_configuration, suite  # noqa: E402
 from .cost import table9  # noqa: E402
 from .embedding import embed  # noqa: E402
 from .ledger import LEDGER, ROOT, Entry, Ledger  # noqa: E402
 from .measure import Workshop, known_key, lacks, measure  # noqa: E402
 from .open_scene import open_scene  # noqa: E402
-from .page import write_page  # noqa: E402
+from .page import table_as_markdown, write_page  # noqa: E402
 from .protocols import Protocol  # noqa: E402
 from .sampling import sample  # noqa: E402
 from .scenes import SCENES, find_scene  # noqa: E402
 from .screening import best_variants  # noqa: E402
+from .side_by_side import as_table, side_by_side  # noqa: E402
 from .speed import Subject, as_markdown, speed  # noqa: E402
 from .tables import as_csv, as_json  # noqa: E402
 from .variants import variants_of  # noqa: E402
@@ -268,10 +268,10 @@ def _speed(options: argparse.Namespace, progress: Progress) -> None:
 def _side_by_side(options: argparse.Namespace, progress: Progress) -> None:
     protocol = Protocol("polygons", 3)
     with open_scene(find_scene(options.scene), options.cache, progress) as opened:
-        sides = side_by_side.side_by_side(opened, options.preset, progress)
+        sides = side_by_side(opened, options.preset, progress)
         entries = Ledger(options.ledger).entries()
         there = [e for e in entries if (e.scene_identity, e.protocol) == (opened.identity, str(protocol))]
-    print(side_by_side.as_markdown(sides, there))
+    print(table_as_markdown(as_table(sides, there)))
 
 
 def _order(configuration: Configuration) -> str:

@@ -17,16 +17,17 @@ FOREST = ("-classifier", "rf", "-classifier.rf.nbtrees", 200, "-classifier.rf.ma
 _SECONDS = 3600
 
 
-def is_installed() -> bool:
-    return shutil.which("otbcli_TrainVectorClassifier") is not None
+def require_orfeo() -> None:
+    """Raises :class:`InputError` where the tools are missing."""
+    if shutil.which("otbcli_TrainVectorClassifier") is None:
+        raise InputError("Orfeo ToolBox is not installed; install otb-bin, or leave otb-forest out.")
 
 
 def orfeo_forest(
     train: NDArray[np.float32], classes: NDArray[np.int32], test: NDArray[np.float32], *, seed: int
 ) -> NDArray[np.int64]:
     """The class of each row of ``test`` (m, features). Raises :class:`InputError` where the tools are missing."""
-    if not is_installed():
-        raise InputError("Orfeo ToolBox is not installed; install otb-bin, or leave otb-forest out.")
+    require_orfeo()
     names = [f"f{i}" for i in range(train.shape[1])]
     with tempfile.TemporaryDirectory(prefix="bdgf-otb-") as folder:
         known, unknown, model, found = (Path(folder, name) for name in ("a.shp", "b.shp", "forest.model", "c.shp"))

@@ -34,7 +34,7 @@ def write_page(entries: Sequence[Entry], markdown: Path, html: Optional[Path] = 
 def page_groups(entries: Sequence[Entry]) -> list[Group]:
     """A heading with its tables for each scene and protocol."""
     scenes: dict[str, dict[str, dict[str, list[Entry]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for entry in _newest(entries):
+    for entry in newest(entries):
         scenes[entry.scene][entry.protocol][entry.configuration].append(entry)
     groups: list[Group] = []
     for scene, protocols in sorted(scenes.items()):
@@ -63,11 +63,14 @@ def as_markdown(groups: Sequence[Group]) -> str:
     for heading, tables in groups:
         lines += [f"## {_plain(heading)}", ""]
         for found in tables:
-            lines += [found.caption, "", _row(found.head), _row(["---"] * len(found.head))]
-            lines += [*map(_row, found.rows), ""]
+            lines += [table_as_markdown(found), ""]
     if not groups:
         lines += ["Nothing was measured yet.", ""]
     return "\n".join(lines)
+
+
+def table_as_markdown(found: Table) -> str:
+    return "\n".join([found.caption, "", *map(_row, (found.head, ["---"] * len(found.head), *found.rows))])
 
 
 def as_html(groups: Sequence[Group]) -> str:
@@ -90,7 +93,7 @@ def _tables(runs: Runs) -> list[Table]:
     return [item for item in found if item is not None]
 
 
-def _newest(entries: Sequence[Entry]) -> list[Entry]:
+def newest(entries: Sequence[Entry]) -> list[Entry]:
     """Of runs by one name and seed under different settings the last; of a scene only its last data."""
     data = {entry.scene: entry.scene_identity for entry in entries}
     found: dict[tuple[str, str, str, int], Entry] = {}

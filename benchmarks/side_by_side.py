@@ -22,8 +22,9 @@ from bdgf_core.raster.writer import create_raster
 
 from .ledger import Entry
 from .open_scene import OpenScene
-from .orfeo import FOREST, is_installed, run_orfeo
-from .summary import Summary
+from .orfeo import FOREST, require_orfeo, run_orfeo
+from .page import newest
+from .tables import FIGURES, Table, mean_of, percent, seeds_text
 
 _TILE = 256
 _NUMBER = "number"  # at most ten letters, for Orfeo ToolBox works through shapefiles
@@ -46,8 +47,7 @@ def side_by_side(opened: OpenScene, preset: str, progress: Progress) -> list[Sid
     scene = opened.scene
     if scene.field is None:
         raise InputError(f"Scene {scene.name} has no polygons to train on.")
-    if not is_installed():
-        raise InputError("Orfeo ToolBox is not installed; install otb-bin.")
+    require_orfeo()
     with tempfile.TemporaryDirectory(prefix="bdgf-side-by-side-") as name:
         folder = Path(name)
         stacked, polygons = folder / "stacked.tif", folder / "polygons.gpkg"
@@ -59,28 +59,26 @@ def side_by_side(opened: OpenScene, preset: str, progress: Progress) -> list[Sid
         return [_own(opened, preset, folder), theirs]
 
 
-def as_markdown(sides: Sequence[Side], entries: Sequence[Entry]) -> str:
-    """A table; the accuracies are means over the seeds that ``entries`` of one scene and protocol hold for all."""
-    runs = {s.configuration: {e.seed: e for e in entries if e.configuration == s.configuration} for s in sides}
-    seeds = sorted(set.intersection(*(set(found) for found in runs.values())))
-    lines = [
-        "| | OA | AA | Kappa | seconds of each step | seconds | processor seconds | times |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    least = min(sum(side.steps.values()) for side in sides)
-    for side in sides:
-        figures = [_mean([runs[side.configuration][s] for s in seeds], f) for f in ("overall", "average", "kappa")]
-        whole = sum(side.steps.values())
-        told = ", ".join(f"{name} {taken:.1f}" for name, taken in side.steps.items())
-        cells = [side.name, *figures, told, f"{whole:.1f}", f"{side.processor:.1f}", f"{whole / least:.0f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    told = f"seeds {', '.join(map(str, seeds))} of the ledger" if seeds else "not in the ledger for both yet"
-    return "\n".join([*lines, "", f"Accuracies on polygons kept apart: {told}."])
-
-
-def _mean(entries: Sequence[Entry], figure: str) -> str:
-    values = [getattr(entry.accuracy, figure) for entry in entries]
-    return f"{100 * Summary.of(values).mean:.2f}" if values else "–"
+def as_table(sides: Sequence[Side], entries: Sequence[Entry]) -> Table:
+    """The accuracies are means over the seeds that ``entries`` of one scene and protocol hold for all."""
+    runs = {s.configuration: [e for e in newest(entries) if e.configuration == s.configuration] for s in sides}
+    shared = set.intersection(*({entry.seed for entry in found} for found in runs.values()))
+    runs = {name: [entry for entry in found if entry.seed in shared] for name, found in runs.items()}
+    seconds = [sum(side.steps.values()) for side in sides]
+    rows = []
+    for side, whole in zip(sides, seconds):
+        figures = [percent(mean_of(runs[side.configuration], figure)) for _, figure in FIGURES]
+        steps = ", ".join(f"{name} {taken:.1f}" for name, taken in side.steps.items())
+        rows.append(
+            (side.name, *figures, steps, f"{whole:.1f}", f"{side.processor:.1f}", f"{whole / min(seconds):.0f}")
+        )
+    told = (
+        f"seeds {seeds_text(runs[sides[0].configuration])} of the ledger"
+        if shared
+        else "not in the ledger for both yet"
+    )
+    head = ("", *(title for title, _ in FIGURES), "Seconds of each step", "Seconds", "Processor seconds", "Times")
+    return Table(f"Accuracies on polygons kept apart: {told}.", head, tuple(rows))
 
 
 def _own(opened: OpenScene, preset: str, folder: Path) -> Side:
@@ -96,9 +94,7 @@ def _own(opened: OpenScene, preset: str, folder: Path) -> Side:
         "--class-field", scene.field, "--preset", preset, "--output", folder / "map.tif",
     ]  # fmt: skip
     before, began = _processor(), time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "bdgf_core", *map(str, job)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "bdgf_core", *map(str, job)], capture_output=True, text=True)
     if done.returncode:
         raise BdgfError(f"landcover failed: {(done.stdout + done.stderr)[-400:]}")
     return Side(f"BDGF, {preset}", preset, {"landcover": time.monotonic() - began}, _processor() - before)

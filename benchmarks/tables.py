@@ -60,7 +60,7 @@ def by_class(runs: Runs) -> Table:
             cells.append(percent(Summary.of(known).mean) if known else DASH)
         rows.append((name, *cells))
     for title, figure in FIGURES:
-        rows.append((title, *(percent(_mean(summary_of(entries, figure))) for _, entries in ordered)))
+        rows.append((title, *(percent(mean_of(entries, figure)) for _, entries in ordered)))
     caption = "Producer's accuracy by class in %, means over seeds."
     return Table(caption, ("Class", *(name for name, _ in ordered)), tuple(rows))
 
@@ -173,6 +173,11 @@ def summary_of(entries: Sequence[Entry], figure: str) -> Optional[Summary]:
     return Summary.of(known) if known else None
 
 
+def mean_of(entries: Sequence[Entry], figure: str) -> Optional[float]:
+    found = summary_of(entries, figure)
+    return None if found is None else found.mean
+
+
 def command(entries: Sequence[Entry]) -> str:
     """What makes these entries again."""
     one = entries[0]
@@ -204,11 +209,7 @@ def percent(value: Optional[float]) -> str:
 
 def _by_accuracy(runs: Runs) -> list[tuple[str, Sequence[Entry]]]:
     """The best first."""
-    return sorted(runs.items(), key=lambda item: -(_mean(summary_of(item[1], "overall")) or 0.0))
-
-
-def _mean(found: Optional[Summary]) -> Optional[float]:
-    return None if found is None else found.mean
+    return sorted(runs.items(), key=lambda item: -(mean_of(item[1], "overall") or 0.0))
 
 
 def _spread(found: Optional[Summary]) -> str:

@@ -10,7 +10,8 @@ from ledger_entries import make_entry
 
 from benchmarks import orfeo
 from benchmarks.__main__ import main
-from benchmarks.side_by_side import Side, as_markdown
+from benchmarks.page import table_as_markdown
+from benchmarks.side_by_side import Side, as_table
 
 SIDES = [
     Side("BDGF, quick", "quick", {"landcover": 60.0}, 110.0),
@@ -20,8 +21,8 @@ SIDES = [
 
 def test_accuracies_are_of_the_seeds_that_both_have() -> None:
     entries = [make_entry(configuration=n, seed=seed) for n, seed in (("quick", 0), ("quick", 1), ("otb-forest", 0))]
-    table = as_markdown(SIDES, entries)
-    ours, theirs = table.splitlines()[2:4]
+    table = table_as_markdown(as_table(SIDES, entries))
+    ours, theirs = table.splitlines()[4:6]
     assert "seeds 0 of the ledger" in table
     assert f"{100 * entries[0].accuracy.overall:.2f}" in ours and ours.endswith(
         "| landcover 60.0 | 60.0 | 110.0 | 15 |"
@@ -30,7 +31,7 @@ def test_accuracies_are_of_the_seeds_that_both_have() -> None:
 
 
 def test_without_measurements_there_are_times_only() -> None:
-    table = as_markdown(SIDES, [])
+    table = table_as_markdown(as_table(SIDES, []))
     assert "| – | – | – |" in table and "not in the ledger" in table
 
 
