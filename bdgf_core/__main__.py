@@ -14,7 +14,7 @@ import threading
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Optional, Sequence
+from typing import Any, BinaryIO, Callable, NoReturn, Optional, Sequence
 
 from . import __version__
 from .console import Console
@@ -60,14 +60,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     place = _job_place(rest)
     processes = Processes.here()
     if not processes.is_first:
-        return _run_beside(verb, rest if place is None else None, stop, processes) if verb in TOGETHER else 0
+        return _end(_run_beside(verb, rest if place is None else None, stop, processes)) if verb in TOGETHER else 0
     if verb not in TOGETHER:
         processes = ALONE
     if place is None:
         emit, job_for = Console(stop).emit, _options(verb, rest)
     else:
         emit, job_for = EventLines.instead_of_stdout(stop).emit, lambda _: _take_job(place, stop)
-    return _run(verb, job_for, emit, stop, processes)
+    status = _run(verb, job_for, emit, stop, processes)
+    return status if processes.count == 1 else _end(status)
 
 
 def _run(
@@ -108,6 +109,14 @@ def _run_beside(verb: str, options: Optional[Sequence[str]], stop: threading.Eve
                 return job_for(config)
 
         return _run(verb, quietly, lambda event: None, stop, processes)
+
+
+def _end(status: int) -> NoReturn:
+    """End one of several processes at once: a thread of gloo that still holds a tensor when the interpreter is taken
+    down aborts it, and torchrun would call a job failed that went well."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _options(verb: str, arguments: Sequence[str]) -> Callable[[type], dict[str, Any]]:

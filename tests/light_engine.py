@@ -1,11 +1,12 @@
 """``light_engine.py TRICK VERB …``: the engine with little to do, and with what a test has up its sleeve.
 
 Tricks: "smooth" makes pretraining insensitive to rounding, "fails" and "dies" are what the second process then does,
-"none" is none.
+"aborts" is what the interpreter does when it is taken down, "none" is none.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ def lighten(trick: str) -> None:
     trained["quick"] = replace(trained["quick"], fit=fit, folds=2)
     if trick == "smooth":  # the first steps of Adam follow the sign of a gradient however small it is
         torch.optim.Adam = lambda weights, lr: torch.optim.SGD(weights, lr=0.02, momentum=0.9)  # type: ignore
+    if trick == "aborts":
+        atexit.register(os.abort)
     if trick in ("fails", "dies") and os.environ.get("RANK") == "1":
         Progress.update = _fail if trick == "fails" else _die  # type: ignore[method-assign]
 

@@ -236,6 +236,11 @@ def test_the_death_of_one_ends_the_job(scene):
     assert ended.status == 1 and len(ended.errors) == 1 and not Path(scene.path("none.bdgf")).exists()
 
 
+def test_a_job_that_went_well_is_not_undone_by_the_end_of_the_interpreter(scene, one):
+    job = job_of(scene, "aborted.tif", classifier=one[2]["classifier"])
+    assert Path(run_two(scene.folder, "classify", job, "aborts").result["output"]).exists()
+
+
 @pytest.mark.parametrize("environment", [{}, {"WORLD_SIZE": "4"}, {"RANK": "0", "WORLD_SIZE": "a"}])
 def test_without_torchrun_there_is_one(monkeypatch, environment):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
