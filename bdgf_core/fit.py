@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Callable, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from .duration import duration
 from .errors import BdgfError, Canceled
 from .models import group_network
 from .network.dropout import seed_dropout
-from .network.group import GroupConfig, GroupNetwork
+from .network.group import GroupConfig, GroupNetwork, GroupOutput
+from .network.regression import KernelRegression
 from .network.trees import Trees
 from .out_of_memory import Parts
 from .processes import ALONE, Processes
@@ -151,6 +152,8 @@ def fit_network(
     network.eval()
     if config.trees:
         network.trees = _grown(network, samples, index, how, seed=seed, progress=progress).to(device.torch)
+    if config.landmarks:
+        network.regression = _regressed(network, samples, index, seed=seed, progress=progress).to(device.torch)
     return network, curve
 
 
@@ -199,9 +202,10 @@ def fit_networks(
 
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads // workers,)) as pool:
+            bare = replace(config, trees=0, landmarks=0)
             for _ in range(2):  # the first one warms up
                 began = time.monotonic()
-                pool.submit(fit, replace(config, trees=0), runs[mine[0]], _trial(how), progress.silent()).result()
+                pool.submit(fit, bare, runs[mine[0]], _trial(how), progress.silent()).result()
                 per_step = (time.monotonic() - began) / _TRIAL_STEPS
             ahead = per_step * how.steps * -(-len(mine) // workers)
             progress.message(
@@ -238,16 +242,16 @@ def _received(config: GroupConfig, run: int, device: Device, processes: Processe
 
 
 @torch.no_grad()
-def predict(network: GroupNetwork, samples: PatchSamples, index: Indices, device: Device) -> NDArray[np.float32]:
-    """Class probabilities (n, K) of the samples of ``index``, by the joint head and the branches (see
-    :meth:`GroupNetwork.probabilities`)."""
-    out: list[Tensor] = []
-    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
-        images = samples.batch(part, device.torch)
-        with device.autocast():
-            output = network(*images.inputs)
-        out.append(network.probabilities(output).cpu())
-    return torch.cat(out).numpy() if out else np.zeros((0, network.config.classes), np.float32)
+def predict_members(
+    network: GroupNetwork, samples: PatchSamples, index: Indices, device: Device
+) -> NDArray[np.float32]:
+    """Class probabilities (M, n, K) of the samples of ``index`` by each member, :attr:`GroupConfig.members`."""
+    members = network.config.members
+    out = [np.zeros((len(members), 0, network.config.classes), np.float32)]
+    for output in _outputs(network, samples, index, device):
+        found = network.members(output)
+        out.append(torch.stack([found[name] for name in members]).cpu().numpy())
+    return np.concatenate(out, 1)
 
 
 @torch.no_grad()
@@ -256,12 +260,16 @@ def embed(
 ) -> dict[str, NDArray[np.float32]]:
     """The embeddings (n, E) that each branch gives the samples of ``index``."""
     out: dict[str, list[Tensor]] = {name: [] for name in network.config.branches}
-    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
-        with device.autocast():
-            output = network(*samples.batch(part, device.torch).inputs)
+    for output in _outputs(network, samples, index, device):
         for name, found in out.items():
             found.append(output.embeddings[name].float().cpu())
     return {name: torch.cat(found).numpy() for name, found in out.items()}
+
+
+def _outputs(network: GroupNetwork, samples: PatchSamples, index: Indices, device: Device) -> Iterator[GroupOutput]:
+    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
+        with device.autocast():
+            yield network(*samples.batch(part, device.torch).inputs)
 
 
 def _trial(how: FitConfig) -> FitConfig:
@@ -287,6 +295,21 @@ def _grown(
     return Trees.grown(
         torch.cat(features).numpy(), classes, trees=network.config.trees, known=network.config.classes, seed=seed,
         on_part=progress.check_canceled,
+    )  # fmt: skip
+
+
+def _regressed(
+    network: GroupNetwork, samples: PatchSamples, index: Indices, *, seed: int, progress: Progress
+) -> KernelRegression:
+    """A regression on the centre pixels of the samples of ``index``."""
+    pixels = []
+    for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]
+        progress.check_canceled()
+        images = samples.batch(part, torch.device("cpu"))
+        pixels.append(network.pixels(images.spectral, images.second))
+    return KernelRegression.fitted(
+        torch.cat(pixels), samples.classes[torch.from_numpy(index)], known=network.config.classes,
+        landmarks=network.config.landmarks, seed=seed, on_step=progress.check_canceled,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from .errors import BdgfError, ModelFileError, check_seed
 from .inputs import FeatureScale, InputReader, band_stack
 from .legend import Legend
 from .network.group import GroupConfig, GroupNetwork
+from .network.regression import KernelRegression
 from .network.statistics import statistics_count
 from .network.trees import Trees
 from .ood import OutOfDistribution
@@ -28,6 +29,8 @@ from .raster.stack import RasterStack
 from .samples.sensor import Sensor
 from .sensors import check_units
 from .translation import tr
+
+_JOINED = ("trees.", "regression.")  # names of tensors of what joins the branches
 
 Tensors = Mapping[str, torch.Tensor]
 Network = TypeVar("Network", bound=torch.nn.Module)
@@ -133,16 +136,22 @@ def _pretrained(document: dict[str, Any], tensors: Tensors) -> Pretrained:
 
 
 def group_network(config: GroupConfig, tensors: Tensors) -> GroupNetwork:
-    """The network with these weights and trees, in eval mode. Raises ValueError where they are others."""
-    grown = _under("trees.", tensors)
+    """The network with these weights, trees and regression, in eval mode. Raises ValueError where they are others."""
+    grown, regressed = (_under(prefix, tensors) for prefix in _JOINED)
     network = _filled(
-        lambda: GroupNetwork(config), {name: found for name, found in tensors.items() if not name.startswith("trees.")}
+        lambda: GroupNetwork(config), {name: found for name, found in tensors.items() if not name.startswith(_JOINED)}
     )
     if config.trees:
         features = statistics_count(config.spectral + config.second, config.diffusion if config.guide_trees else 0)
         network.trees = Trees.of(grown, features=features, classes=config.classes, trees=config.trees)
     elif grown:
         raise ValueError("it has trees that its network does not want")
+    if config.landmarks:
+        network.regression = KernelRegression.of(
+            regressed, channels=config.spectral + config.second, classes=config.classes, landmarks=config.landmarks
+        )
+    elif regressed:
+        raise ValueError("it has a regression that its network does not want")
     return network.eval()
 
 

@@ -11,18 +11,18 @@ import numpy as np
 import torch
 
 from . import __version__
-from .calibration import HeldOut
 from .checkpoint import check_model_path, save_model
 from .device import choose_device
 from .errors import InputError, check_seed
 from .files import check_writable, claim
-from .fit import Consistency, FitConfig, Fitted, fit_networks, predict
+from .fit import Consistency, FitConfig, Fitted, fit_networks, predict_members
 from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .input_checks import warn_of_inputs
 from .memory import memory_bound, peak_memory_mb
 from .models import classifier_tensors, load_pretrained
 from .network.group import PATCH, GroupConfig
 from .ood import OutOfDistribution
+from .pooling import Opinions, cross_fitted, fit_shares, tell_shares
 from .processes import ALONE, Processes
 from .progress import Progress
 from .projection import project_branches
@@ -46,6 +46,7 @@ from .validation import (
 _MOST_SAMPLES = 20_000
 _UNLABELLED = 8192
 _TREES = 100
+_LANDMARKS = 200
 
 
 @dataclass(frozen=True)
@@ -233,21 +234,34 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
     if not processes.is_first:
         return {}
     network, curve = fitted[-1]
+    members = network_config.members
+    preferred = network_config.shares(members)
 
-    def judge(networks: Sequence[Fitted]) -> list[HeldOut]:
-        """What each network foretells of its fold; there may be more networks than folds."""
+    def judge(networks: Sequence[Fitted]) -> list[Opinions]:
+        """What the members of each network foretell of its fold; there may be more networks than folds."""
         return [
-            HeldOut(predict(trained, samples, fold.test, device), samples.classes.numpy()[fold.test])
+            Opinions(
+                predict_members(trained, samples, fold.test, device),
+                samples.classes.numpy()[fold.test],
+                labels.groups[fold.test].astype(np.int64),
+            )
             for (trained, _), fold in zip(networks, judged)
         ]
 
-    held_out = judge(fitted)
-    own, beside = held_out[: len(folds.folds)], held_out[len(folds.folds) :]
-    accuracy = accuracy_document(config.validation, folds, own, beside[0] if beside else None, len(labels.legend))
+    found = judge(fitted)
+    own, beside = found[: len(folds.folds)], found[len(folds.folds) :]
+    shares = fit_shares(own, preferred)
+    if own and len(members) > 1:
+        tell_shares(members, shares, progress)
+    network_config = network.config = network_config.with_shares(shares)
+    held_out = cross_fitted(own, preferred)
+    accuracy = accuracy_document(
+        config.validation, folds, held_out, beside[0].pooled(shares) if beside else None, len(labels.legend)
+    )
     if accuracy and plain:
-        told = judge(plain)
+        told = cross_fitted(judge(plain), preferred)
         accuracy["without_features"] = without_features(accuracy, told, len(labels.legend), progress)
-    calibration = calibration_document(own, progress)
+    calibration = calibration_document(held_out, progress)
     features = project_branches(
         fitted[0][0], samples, judged[0].test if judged else runs[-1][0], held_out=bool(judged), seed=config.seed,
         device=device, progress=progress.part(0.97, 0.99),
@@ -276,10 +290,10 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
     save_model(output, "classifier", document, classifier_tensors(pretrained.denoiser, network, scale, ood))
     if config.report and page is not None:
         write_report(config.report, page)
-    found = accuracy or {}
+    figures = accuracy or {}
     return {
         "output": str(output), "report": config.report,
-        **{name: found.get(name) for name in ("overall_accuracy", "average_accuracy", "kappa")},
+        **{name: figures.get(name) for name in ("overall_accuracy", "average_accuracy", "kappa")},
         **confidence_figures(calibration),
         "classes": len(labels.legend), "seconds": round(seconds, 1), "device": str(device),
         "peak_memory_mb": peak_memory_mb(),
@@ -332,6 +346,7 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         diffusion=diffusion,
         classes=classes,
         guide_cnn=preset.guide_cnn,
+        mutual_learning=preset.as_printed,
         padded_cnn=preset.as_printed,
         guidance_kernel=3 if preset.as_printed else 1,
         attention_cells=PATCH if preset.as_printed else 3,
@@ -340,5 +355,8 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         average_branches=not preset.as_printed,
         feed_forward=not preset.as_printed,
         trees=0 if preset.as_printed else _TREES,
+        trees_share=0.375,
         guide_trees=False,
+        landmarks=0 if preset.as_printed else _LANDMARKS,
+        regression_share=0.125,
     )

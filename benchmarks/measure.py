@@ -12,17 +12,21 @@ import torch
 from numpy.typing import NDArray
 
 from bdgf_core.accuracy import confusion_matrix
+from bdgf_core.calibration import HeldOut
 from bdgf_core.device import Device
 from bdgf_core.errors import InputError
-from bdgf_core.fit import fit_networks, predict
+from bdgf_core.fit import fit_networks, predict_members
 from bdgf_core.gather import feature_scale, gather_unlabelled
 from bdgf_core.inputs import FeatureScale
 from bdgf_core.models import Pretrained
 from bdgf_core.network.group import PATCH, GroupNetwork
+from bdgf_core.pooling import Opinions, Shares, fit_shares
 from bdgf_core.progress import Progress
+from bdgf_core.raster.labels import Labels
 from bdgf_core.samples.fold_notes import fold_sentence
 from bdgf_core.samples.patches import PatchSamples
-from bdgf_core.samples.splits import Folds
+from bdgf_core.samples.splits import Fold, Folds
+from bdgf_core.validation import validation_folds
 
 from .bank import AtTimestep, Bank, Blanked, EncoderBlock, ScaledPatches
 from .configurations import Configuration, FeatureChoice, Settings
@@ -36,6 +40,7 @@ from .rivals import rival_predictions
 Matrix = NDArray[np.int64]
 _UNLABELLED = 8192
 _AT_ONCE = 256
+_FOLDS_WITHIN = 3
 
 
 @dataclass
@@ -167,28 +172,54 @@ def _classify(
     shop: Workshop,
     progress: Progress,
 ) -> tuple[list[Matrix], dict[str, list[Matrix]]]:
-    features, patch = settings.features, settings.network.patch
-    fitted, scale = fitted_networks(opened, pretrained, settings, folds, protocol, seed, shop, progress)
-    jobs = [(network, fold.test) for network, fold in zip(fitted, folds.folds)]
+    features, patch, labels = settings.features, settings.network.patch, opened.labels
+    inner = _folds_within(settings, folds, protocol, labels, seed)
+    every = Folds((*folds.folds, *inner))
+    fitted, scale = fitted_networks(opened, pretrained, settings, every, protocol, seed, shop, progress)
+    classes, members = len(labels.legend), settings.network.members
+    preferred = settings.network.shares(members)
 
-    def judged(draws: int, blank: str = "") -> list[Matrix]:
-        classes = len(opened.labels.legend)
-        sums = [np.zeros((len(test), classes), np.float32) for _, test in jobs]
+    def foretold(wanted: slice, draws: int, blank: str = "") -> list[Opinions]:
+        """By the members of each network, of its fold."""
+        jobs = [(network, fold.test) for network, fold in zip(fitted[wanted], every.folds[wanted])]
+        sums = [np.zeros((len(members), len(test), classes), np.float32) for _, test in jobs]
         for draw in range(draws):
             here = shop.bank(opened, pretrained, features, patch, progress.silent(), draw=draw, blank=blank)
             for (network, test), total in zip(jobs, sums):
                 for part, patches in here.parts(test, scale):
                     found = _probabilities(network, patches, features.flips, shop.device)
-                    total[np.searchsorted(test, part)] += found
+                    total[:, np.searchsorted(test, part)] += found
         return [
-            confusion_matrix(opened.labels.classes[test], total.argmax(1), classes)
+            Opinions(total / total.sum(2, keepdims=True), labels.classes[test], labels.groups[test])
             for (_, test), total in zip(jobs, sums)
         ]
 
+    def judged(held_out: Sequence[HeldOut]) -> list[Matrix]:
+        return [confusion_matrix(fold.classes, fold.probabilities.argmax(1), classes) for fold in held_out]
+
+    outer = slice(len(folds.folds))
     with torch.no_grad():
-        found = judged(features.draws)
+        found = foretold(outer, features.draws)
+        shares = _shares(found, foretold(slice(outer.stop, None), 1) if inner else [], preferred)
         hidden = [name for name in opened.sources if shop.blank and len(opened.sources) > 1]
-        return found, {name: judged(1, name) for name in hidden}
+        return judged([fold.pooled(own) for fold, own in zip(found, shares)]), {
+            name: judged([fold.pooled(own) for fold, own in zip(foretold(outer, 1, name), shares)]) for name in hidden
+        }
+
+
+def _folds_within(settings: Settings, folds: Folds, protocol: Protocol, labels: Labels, seed: int) -> tuple[Fold, ...]:
+    """Of the training samples, as training makes them to settle the members' shares, where there is one fold only."""
+    if len(folds.folds) > 1 or len(settings.network.members) == 1 or settings.build != "group":
+        return ()
+    train = folds.folds[0].train
+    kind = "random" if protocol.kind == "pixels" else "polygon"
+    found = validation_folds(kind, labels.subset(train), folds=_FOLDS_WITHIN, minimum=1, seed=seed)
+    return tuple(Fold(train[fold.train], train[fold.test]) for fold in found.folds)
+
+
+def _shares(found: Sequence[Opinions], inner: Sequence[Opinions], preferred: Sequence[float]) -> list[Shares]:
+    """For each fold, by the others or by those within its training samples."""
+    return [fit_shares([*found[:i], *found[i + 1 :], *inner], preferred) for i in range(len(found))]
 
 
 def fitted_networks(
@@ -253,14 +284,14 @@ def _fit(
 
 
 def _probabilities(network: GroupNetwork, patches: ScaledPatches, flips: bool, device: Device) -> NDArray[np.float32]:
-    """(N, K), summed over the symmetries of the patches where ``flips``."""
+    """(M, N, K) by member, summed over the symmetries of the patches where ``flips``."""
     found = []
     for rows in torch.arange(len(patches)).split(_AT_ONCE):
         images = patches.batch(rows, torch.device("cpu"))
         every = np.arange(len(rows))
         turned: Sequence[PatchSamples] = [images.turned(s) for s in range(8)] if flips else [images]
-        found.append(np.sum([predict(network, view, every, device) for view in turned], 0))
-    return np.concatenate(found)
+        found.append(np.sum([predict_members(network, view, every, device) for view in turned], 0))
+    return np.concatenate(found, 1)
 
 
 def _classify_by_rival(opened: OpenScene, rival: str, folds: Folds, seed: int, progress: Progress) -> list[Matrix]:

@@ -50,8 +50,8 @@ def _variant(about: str, group: str, build: str = "group", needs: str = "", **ch
     return Variant(about, {group: changes} if changes else {}, build, needs=needs)
 
 
-# Table 2. What goes beyond the paper stays as the preset has it, but for the trees, which the paper lacks.
-_PARTS = {"trees": 0, "guide_cnn": True}
+# Table 2. What goes beyond the paper stays as the preset has it, but for members that the paper lacks.
+_PARTS = {"trees": 0, "landmarks": 0, "guide_cnn": True, "mutual_learning": True}
 _ROWS: dict[int, tuple[str, dict[str, Any]]] = {
     1: ("CNN, guided", {"transformer": False, "mamba": False}),
     2: ("transformer, guided", {"cnn": False, "mamba": False}),
@@ -77,7 +77,7 @@ _TABLE2 = {
 }
 
 # A network of others has neither our branches nor samples without the features that it may live on.
-_NO_BRANCHES = {"network": {"trees": 0}, "fit": {"feature_dropout": 0.0}}
+_NO_BRANCHES = {"network": {"trees": 0, "landmarks": 0}, "fit": {"feature_dropout": 0.0}}
 _PLAIN = {"masking": False, "noise": "gaussian"}
 _TRANSFER = {
     f"{diffusion}-{classifier}": Variant(
@@ -106,11 +106,17 @@ _NETWORKS = {
 _ONE_FACTOR = {
     # the network
     "no-branch-loss": _variant("no cross-entropy of the branches' own", "network", branch_cross_entropy=False),
+    "mutual": _variant("mutual learning of the branches", "network", mutual_learning=True),
     "literal-mutual": _variant(
-        "mutual learning as printed: untempered, T free", "network", literal_mutual_learning=True
+        "mutual learning as printed: untempered, T free",
+        "network",
+        mutual_learning=True,
+        literal_mutual_learning=True,
     ),
     **{
-        f"mutual-T-{t:g}": _variant(f"mutual learning at temperature {t:g}", "network", mutual_temperature=t)
+        f"mutual-T-{t:g}": _variant(
+            f"mutual learning at temperature {t:g}", "network", mutual_learning=True, mutual_temperature=t
+        )
         for t in (1.0, 2.0, 4.0)
     },
     "no-mutual": _variant("no mutual learning", "network", mutual_learning=False),
@@ -137,9 +143,12 @@ _ONE_FACTOR = {
     },
     "guide-trees": _variant("trees that see the diffusion features too", "network", guide_trees=True),
     "unguided-trees": _variant("trees that see no diffusion features", "network", guide_trees=False),
+    "no-regression": _variant("no regression on pixels", "network", landmarks=0, trees_share=0.5, regression_share=0.0),
     **{
-        f"trees-share-{share}": _variant(f"{share:.0%} of the answer is the trees'", "network", trees_share=share)
-        for share in (0.3, 0.7, 1.0)
+        f"landmarks-{count}": _variant(
+            f"a regression on {count} landmarks joins the branches", "network", landmarks=count
+        )
+        for count in (100, 200, 400)
     },
     "padded-cnn": _variant("a CNN that pads its patches", "network", padded_cnn=True),
     "attention-9": _variant("group attention over all 81 pixels", "network", attention_cells=9),

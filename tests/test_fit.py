@@ -10,7 +10,7 @@ import torch
 
 from bdgf_core.device import choose_device
 from bdgf_core.errors import BdgfError, Canceled
-from bdgf_core.fit import Consistency, FitConfig, fit_network, fit_networks, predict
+from bdgf_core.fit import Consistency, FitConfig, fit_network, fit_networks, predict_members
 from bdgf_core.network.group import GroupConfig
 from bdgf_core.progress import Progress
 from bdgf_core.samples.patches import PatchSamples
@@ -47,7 +47,7 @@ def test_learns_what_can_be_told_apart():
     given = samples()
     train, test = np.arange(0, 45), np.arange(45, 60)
     network, curve = fit(given=given, index=train)
-    probabilities = predict(network, given, test, DEVICE)
+    probabilities = predict_members(network, given, test, DEVICE)[0]
     assert probabilities.shape == (15, 3) and np.allclose(probabilities.sum(1), 1, atol=1e-5)
     assert (probabilities.argmax(1) == given.classes.numpy()[test]).mean() > 0.9
     assert not network.training and curve[-1]["step"] == 25
@@ -81,7 +81,9 @@ def test_unlabelled_patches_teach_where_the_labels_cannot():
     right = []
     for given in (None, unlabelled):
         network, curve = fit(how, drawn, unlabelled=given)
-        right.append((predict(network, elsewhere, index, DEVICE).argmax(1) == elsewhere.classes.numpy()).mean())
+        right.append(
+            (predict_members(network, elsewhere, index, DEVICE)[0].argmax(1) == elsewhere.classes.numpy()).mean()
+        )
     assert right[1] > right[0] + 0.2
     assert 0 <= curve[-1]["unlabelled, sure"] <= 1 and "unlabelled, sure" not in curve[0]
 
@@ -90,13 +92,13 @@ def test_a_fold_may_lack_a_class_or_hold_one_sample():
     given = samples(9)
     how = FitConfig(2, 16, 1e-3, "cosine", 0.5, 0.0, 0.0, 0.0)
     for index in (np.array([0, 3, 6, 1]), np.array([4])):
-        assert predict(fit(how, given, index=index)[0], given, np.array([2]), DEVICE).shape == (1, 3)
+        assert predict_members(fit(how, given, index=index)[0], given, np.array([2]), DEVICE).shape == (1, 1, 3)
 
 
 def test_nothing_to_predict():
     given = samples(6)
     network, _ = fit(FitConfig(1, 4, 1e-3, "steps", 0.0, 0.0, 0.0, 0.0), given)
-    assert predict(network, given, np.array([], np.int64), DEVICE).shape == (0, 3)
+    assert predict_members(network, given, np.array([], np.int64), DEVICE).shape == (1, 0, 3)
 
 
 def test_stops_when_asked():

@@ -7,8 +7,8 @@ H × W an image, of which every full patch is classified: (H − P + 1) × (W �
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import Callable, Optional, Tuple
+from dataclasses import dataclass, field, fields, replace
+from typing import Callable, Iterable, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from .cnn import GuidedCNN
 from .dropout import Dropout
 from .mutual import MutualLearning
+from .regression import KernelRegression
 from .sequence import GuidedMamba, SequenceEncoder
 from .statistics import window_statistics
 from .threads import side_by_side
@@ -33,8 +34,9 @@ Block = Tuple[slice, slice]  # of rows and columns
 class GroupConfig:
     """Widths of the inputs, and a switch for every part of the network (Table 2 of the paper).
 
-    So many ``trees`` join the branches once they have learned, see :class:`Trees`; ``trees_share`` of the answer is
-    theirs, the rest that of the network proper."""
+    So many ``trees`` and a regression on so many ``landmarks`` join the branches once they have learned, see
+    :class:`Trees` and :class:`KernelRegression`; ``trees_share`` and ``regression_share`` of the answer are theirs,
+    the rest that of the branches."""
 
     spectral: int
     second: int
@@ -61,21 +63,25 @@ class GroupConfig:
     trees: int = 0
     trees_share: float = 0.5
     guide_trees: bool = True
+    landmarks: int = 0
+    regression_share: float = 0.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if type(value).__name__ != field.type and not (field.type == "float" and type(value) is int):
-                raise ValueError(f"{field.name} is {value!r}, no {field.type}")
-        for name, least in (("spectral", 1), ("second", 0), ("diffusion", 1), ("classes", 1), ("trees", 0)):
+        for part in fields(self):
+            value = getattr(self, part.name)
+            if type(value).__name__ != part.type and not (part.type == "float" and type(value) is int):
+                raise ValueError(f"{part.name} is {value!r}, no {part.type}")
+        least_of = {"spectral": 1, "second": 0, "diffusion": 1, "classes": 1, "trees": 0, "landmarks": 0}
+        for name, least in least_of.items():
             if not least <= getattr(self, name) <= _MOST_CHANNELS:
                 raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
         if self.patch % 2 == 0 or not 7 <= self.patch <= 15:
             raise ValueError(f"a patch of {self.patch} pixels a side is not odd and from 7 to 15")
         if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, self.patch):
             raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
-        if not 0 <= self.trees_share <= 1:
-            raise ValueError(f"a share of the trees of {self.trees_share}")
+        others = self.trees_share, self.regression_share
+        if not (min(others) >= 0 and sum(others) <= 1 + 1e-6):
+            raise ValueError(f"shares of the trees and the regression of {others}")
         if not 0 <= self.mutual_temperature <= 100:
             raise ValueError(f"a temperature of {self.mutual_temperature}")
         if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):
@@ -87,22 +93,40 @@ class GroupConfig:
     def branches(self) -> list[str]:
         return [name for name in ("cnn", "transformer", "mamba") if getattr(self, name)]
 
+    @property
+    def members(self) -> list[str]:
+        """Who answers: the branches, and those that join them."""
+        joined = {"trees": self.trees, "regression": self.landmarks}
+        return ["branches", *(name for name, count in joined.items() if count)]
+
+    def shares(self, members: Sequence[str]) -> list[float]:
+        """Of the answer of these ``members``; they sum to 1."""
+        others = {"trees": self.trees_share, "regression": self.regression_share}
+        wanted = {"branches": max(0.0, 1.0 - sum(others.values())), **others}
+        whole = sum(wanted[name] for name in members)
+        return [wanted[name] / whole if whole else 1 / len(members) for name in members]
+
+    def with_shares(self, shares: Iterable[float]) -> GroupConfig:
+        """With these shares of the :attr:`members`."""
+        found = dict(zip(self.members, map(float, shares)))
+        return replace(self, trees_share=found.get("trees", 0.0), regression_share=found.get("regression", 0.0))
+
 
 @dataclass(frozen=True)
 class GroupOutput:
-    """``logits`` (B, K) of the joint head; logits (B, K) and embeddings (B, E) by branch; the trees' ``votes`` (B, K),
-    which sum to 1, where there are any."""
+    """``logits`` (B, K) of the joint head; logits (B, K) and embeddings (B, E) by branch; ``votes`` (B, K), which sum
+    to 1, of the trees and the regression where they are."""
 
     logits: Tensor
     branch_logits: dict[str, Tensor]
     embeddings: dict[str, Tensor]
-    votes: Optional[Tensor] = None
+    votes: dict[str, Tensor] = field(default_factory=dict)
 
     def __getitem__(self, part: slice) -> GroupOutput:
         """The output of a part of the batch."""
         branch_logits = {name: logits[part] for name, logits in self.branch_logits.items()}
         embeddings = {name: e[part] for name, e in self.embeddings.items()}
-        votes = None if self.votes is None else self.votes[part]
+        votes = {name: vote[part] for name, vote in self.votes.items()}
         return GroupOutput(self.logits[part], branch_logits, embeddings, votes)
 
 
@@ -143,7 +167,8 @@ class GroupNetwork(nn.Module):
             self.mutual = MutualLearning(
                 c.branches, literal=c.literal_mutual_learning, temperature=c.mutual_temperature
             )
-        self.trees: Optional[Trees] = None  # to be grown when the rest has learned
+        self.trees: Optional[Trees] = None  # these to be fitted when the rest has learned
+        self.regression: Optional[KernelRegression] = None
 
     def forward(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> GroupOutput:
         """One output per patch: ``spectral`` (B, S, P, P), ``second`` (B, R, P, P), ``diffusion`` (B, C, P, P)."""
@@ -157,10 +182,8 @@ class GroupNetwork(nn.Module):
             embeddings["transformer"] = self.transformer(spectral, second, diffusion)
         if c.mamba:
             embeddings["mamba"] = self.mamba(spectral, second, self._reduce(diffusion), local)
-        votes = None
-        if self.trees is not None:
-            votes = self.trees(self.tree_features(spectral, second, diffusion))
-        return self._classify(embeddings, votes)
+        statistics = None if self.trees is None else self.tree_features(spectral, second, diffusion)
+        return self._classify(embeddings, self._votes(spectral, second, statistics))
 
     def classify_image(
         self,
@@ -216,10 +239,8 @@ class GroupNetwork(nn.Module):
             if c.mamba:
                 seen = None if guide is None else _patches(guide, block, guide.shape[1] - cols + 1, step)
                 embeddings["mamba"] = self.mamba(spec, sec, seen, maps)
-            votes = None
-            if self.trees is not None and statistics is not None:
-                votes = self.trees(statistics[block].flatten(0, 1))
-            output = self._classify(embeddings, votes)
+            seen_by_trees = None if statistics is None else statistics[block].flatten(0, 1)
+            output = self._classify(embeddings, self._votes(spec, sec, seen_by_trees))
             found = self.probabilities(output)
             return torch.cat((found, self.disagreement(output)[:, None]), 1) if disagreement else found
 
@@ -237,12 +258,22 @@ class GroupNetwork(nn.Module):
                 module.fold()
 
     def probabilities(self, output: GroupOutput) -> Tensor:
-        """Class probabilities (B, K): the mean over the joint head and, where they are trained to classify, the
-        branch heads; several opinions err less than one. The trees count for ``trees_share``: on few polygons they err
-        least, the others each in its own way."""
+        """Class probabilities (B, K): those of the members that are there, each for its share."""
+        members = self.members(output)
+        weighted = [share * found for share, found in zip(self.config.shares(list(members)), members.values())]
+        return torch.stack(weighted).sum(0)
+
+    def members(self, output: GroupOutput) -> dict[str, Tensor]:
+        """Class probabilities (B, K) by member: of the branches the mean over the joint head and, where they are
+        trained to classify, their own; several opinions err less than one. On few polygons the trees and the
+        regression err least, each in its own way."""
         logits = self._trained_logits(output) if self.config.average_branches else [output.logits]
-        learned = torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0)
-        return learned if output.votes is None else learned.lerp(output.votes, self.config.trees_share)
+        return {"branches": torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0), **output.votes}
+
+    def pixels(self, spectral: Optional[Tensor], second: Optional[Tensor]) -> Tensor:
+        """What the regression sees: the centres (B, S + R) of patches (B, channels, P, P)."""
+        at = self.config.patch // 2
+        return torch.cat([x[:, :, at, at] for x in (spectral, second) if x is not None], 1).float()
 
     def tree_features(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> Tensor:
         """What the trees see of every full patch: (B, channels, rows, cols) → (B · patches, F)."""
@@ -300,7 +331,18 @@ class GroupNetwork(nn.Module):
         reduced: Tensor = self.mamba.reduce(diffusion)
         return reduced
 
-    def _classify(self, embeddings: dict[str, Tensor], votes: Optional[Tensor]) -> GroupOutput:
+    def _votes(
+        self, spectral: Optional[Tensor], second: Optional[Tensor], statistics: Optional[Tensor]
+    ) -> dict[str, Tensor]:
+        """From patches, and what the trees see of them."""
+        votes = {}
+        if self.trees is not None and statistics is not None:
+            votes["trees"] = self.trees(statistics)
+        if self.regression is not None:
+            votes["regression"] = self.regression(self.pixels(spectral, second))
+        return votes
+
+    def _classify(self, embeddings: dict[str, Tensor], votes: dict[str, Tensor]) -> GroupOutput:
         embeddings = {name: e.float() for name, e in embeddings.items()}
         branch_logits = {name: head(embeddings[name]) for name, head in self.heads.items()}
         joint = torch.cat([embeddings[name] for name in self.config.branches], 1)

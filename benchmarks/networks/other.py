@@ -28,8 +28,11 @@ class OtherNetwork(nn.Module):
         found = F.cross_entropy(output.float(), target, weight, label_smoothing=smoothing)
         return found, {"cross-entropy": float(found.detach())}
 
+    def members(self, output: Tensor) -> dict[str, Tensor]:
+        return {"branches": torch.softmax(output.float(), 1)}
+
     def probabilities(self, output: Tensor) -> Tensor:
-        return torch.softmax(output.float(), 1)
+        return self.members(output)["branches"]
 
 
 def conv_block(width_in: int, width_out: int, kernel: int = 3) -> nn.Sequential:

@@ -108,9 +108,9 @@ def test_suites_name_what_can_be_found() -> None:
 
 
 def test_variants_are_joined() -> None:
-    found = find_configuration("quick+no-mutual+fit-x2+no-turns").settings()
+    found = find_configuration("quick+mutual+fit-x2+no-turns").settings()
     plain = find_configuration("quick").settings()
-    assert not found.network.mutual_learning and found.fit.symmetries == (0,) and found.fit.steps == 2 * plain.fit.steps
+    assert found.network.mutual_learning and found.fit.symmetries == (0,) and found.fit.steps == 2 * plain.fit.steps
     with pytest.raises(InputError, match="Two networks"):
         find_configuration("quick+pixel-tokens+shared-tokenizers")
 

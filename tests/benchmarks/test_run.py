@@ -94,7 +94,7 @@ def test_patches_that_do_not_fit_the_memory_change_nothing(scene_file: Path, cac
 def test_patches_are_gathered_once_for_neighbours(scene_file: Path, cache: Path) -> None:
     with open_scene(find_scene(str(scene_file)), cache, Progress()) as opened:
         place, banks = shop(cache), []
-        for name in ("quick", "quick+no-mutual", "quick+layer-1", "quick+looks-4"):
+        for name in ("quick", "quick+mutual", "quick+layer-1", "quick+looks-4"):
             settings = find_configuration(name).settings()
             pretrained = pretrained_of(opened, settings, 0, place, Progress())
             banks.append(place.bank(opened, pretrained, settings.features, settings.network.patch, Progress()))
