@@ -7,7 +7,7 @@ M members; n samples; K classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from .progress import Progress
 from .translation import tr
 
 Shares = NDArray[np.float64]
-NAMES = {"branches": tr("branches"), "trees": tr("trees"), "regression": tr("regression")}
+_NAMES = {"branches": tr("branches"), "trees": tr("trees"), "regression": tr("regression")}
 
 _PRIOR = 20.0  # so many polygons speak for the shares as they were
 _DOUBT = 0.02  # of every answer is left to all classes alike: no sample counts without bound
@@ -64,10 +64,13 @@ def cross_fitted(folds: Sequence[Opinions], prior: Sequence[float]) -> list[Held
     ]  # fmt: skip
 
 
-def tell_shares(members: Sequence[str], shares: Sequence[float] | Shares, progress: Progress) -> None:
-    """As percentages."""
-    told = ", ".join(f"{NAMES[name]} {100 * share:.0f} %" for name, share in zip(members, shares))
-    progress.message(tr("Shares of the answer, by what held-out polygons say: {shares}.", shares=told))
+def tell_shares(shares: Mapping[str, float], progress: Progress) -> None:
+    progress.message(tr("Shares of the answer, by what held-out polygons say: {shares}.", shares=shares_told(shares)))
+
+
+def shares_told(shares: Mapping[str, float]) -> str:
+    """As percentages, by member."""
+    return ", ".join(f"{_NAMES[name]} {100 * share:.0f} %" for name, share in shares.items())
 
 
 def _of_the_truth(fold: Opinions) -> NDArray[np.float64]:

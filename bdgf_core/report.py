@@ -10,6 +10,7 @@ from .duration import duration
 from .errors import ModelFileError
 from .files import write_whole
 from .legend import Legend
+from .pooling import shares_told
 from .report_accuracy import accuracy_sections
 from .report_confidence import confidence_section
 from .report_features import features_section
@@ -113,6 +114,8 @@ def _provenance(document: Document, parameters: Mapping[str, int]) -> Section:
         if isinstance(value, (str, int, float)):
             shown = duration(value) if name == "seconds" and not isinstance(value, str) else value
             facts.append((_title(name), _yes(shown) if isinstance(shown, bool) else shown))
+    if training.get("shares"):
+        facts.append((tr("Shares of the answer"), shares_told(training["shares"])))
     facts += [(tr("Parameters, {part}", part=_title(part).lower()), f"{count:,}") for part, count in parameters.items()]
     return Section(tr("Provenance"), html.pairs(facts))
 

@@ -251,8 +251,9 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
     found = judge(fitted)
     own, beside = found[: len(folds.folds)], found[len(folds.folds) :]
     shares = fit_shares(own, preferred)
+    by_member = {name: round(float(share), 4) for name, share in zip(members, shares)}
     if own and len(members) > 1:
-        tell_shares(members, shares, progress)
+        tell_shares(by_member, progress)
     network_config = network.config = network_config.with_shares(shares)
     held_out = cross_fitted(own, preferred)
     accuracy = accuracy_document(
@@ -282,7 +283,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
         "training": {
             "preset": config.preset, "steps": steps, "unlabelled": config.unlabelled, "seed": config.seed,
             "device": str(device), "seconds": round(seconds, 1), "samples": len(samples), "losses": curve,
-            "processes": processes.count,
+            "processes": processes.count, "shares": by_member,
         },
     }  # fmt: skip
     page = training_report(document, warnings=labels.warnings) if config.report else None  # a model only with its page

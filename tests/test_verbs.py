@@ -360,6 +360,15 @@ def test_what_pretraining_brings_is_measured_on_request(chain, monkeypatch):
     assert "What pretraining brings" in Path(report).read_text("utf-8")
 
 
+def test_held_out_polygons_settle_the_shares(chain):
+    document = load_model(chain.train.output).document
+    shares, network = document["training"]["shares"], document["method"]["network"]
+    assert list(shares) == ["branches", "trees", "regression"] and sum(shares.values()) == pytest.approx(1, abs=2e-4)
+    assert shares["trees"] == pytest.approx(network["trees_share"], abs=1e-4) != 0.375
+    assert shares["regression"] == pytest.approx(network["regression_share"], abs=1e-4)
+    assert f"branches {100 * shares['branches']:.0f} %" in Path(chain.train.report).read_text("utf-8")
+
+
 def test_the_paper_preset_trains(chain):
     output = chain.scene.path("paper.bdgf")
     run(

@@ -167,7 +167,7 @@ class GroupNetwork(nn.Module):
             self.mutual = MutualLearning(
                 c.branches, literal=c.literal_mutual_learning, temperature=c.mutual_temperature
             )
-        self.trees: Optional[Trees] = None  # these to be fitted when the rest has learned
+        self.trees: Optional[Trees] = None  # both to be fitted when the branches have learned
         self.regression: Optional[KernelRegression] = None
 
     def forward(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> GroupOutput:

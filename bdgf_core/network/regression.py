@@ -77,7 +77,7 @@ class KernelRegression(nn.Module):
     @classmethod
     def of(cls, tensors: dict[str, Tensor], *, channels: int, classes: int, landmarks: int) -> KernelRegression:
         """From the tensors of a file. Raises ValueError for others than :meth:`fitted` makes."""
-        count = len(tensors.get("landmarks", ()))
+        count = tensors["landmarks"].shape[0] if tensors.get("landmarks", torch.tensor(0)).dim() else 0
         shapes = {
             "mean": (channels,),
             "scale": (channels,),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, GroupOutput, gather_patches
+from bdgf_core.network.regression import KernelRegression
 from bdgf_core.network.trees import Trees
 
 FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3)  # the paper's parts
@@ -26,6 +27,8 @@ ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretra
     12: dict(),
     "trees": dict(trees=5),
     "unguided trees": dict(trees=5, guide_trees=False, trees_share=0.8),
+    "regression": dict(landmarks=7, regression_share=0.3),
+    "trees and regression": dict(trees=5, landmarks=7, trees_share=0.3, regression_share=0.2),
     "trees and a lone branch": dict(trees=5, transformer=False, mamba=False),
 }
 
@@ -52,6 +55,11 @@ def build(config: GroupConfig) -> GroupNetwork:
             seen = network.tree_features(*draw(config, 30)).numpy()
             classes = torch.randint(config.classes, (30,)).numpy()
             network.trees = Trees.grown(seen, classes, trees=config.trees, known=config.classes, seed=0)
+        if config.landmarks:
+            pixels, classes = network.pixels(*draw(config, 30)[:2]), torch.randint(config.classes, (30,))
+            network.regression = KernelRegression.fitted(
+                pixels, classes, known=config.classes, landmarks=config.landmarks, seed=0
+            )
     return network
 
 
@@ -113,6 +121,28 @@ def test_an_image_is_classified_like_its_patches(padded, kernel, cells, second):
     found = network.classify_image(*images, batch=16)
     assert (found - batches(network, images)).abs().max() <= 1e-5
     assert torch.allclose(found.sum(0), torch.ones(6, 4))
+
+
+@torch.no_grad()
+def test_each_member_counts_for_its_share():
+    config = replace(FULL, **ABLATIONS["trees and regression"])
+    network = build(config)
+    output = network(*draw(config, 6))
+    found = network.members(output)
+    assert list(found) == config.members == ["branches", "trees", "regression"]
+    expected = 0.5 * found["branches"] + 0.3 * found["trees"] + 0.2 * found["regression"]
+    assert torch.allclose(network.probabilities(output), expected)
+    assert config.with_shares([0.2, 0.7, 0.1]).shares(config.members) == pytest.approx([0.2, 0.7, 0.1])
+    network.trees = None  # as it is while the branches learn
+    output = network(*draw(config, 6))
+    found = network.members(output)
+    assert torch.allclose(network.probabilities(output), (5 * found["branches"] + 2 * found["regression"]) / 7)
+
+
+@pytest.mark.parametrize("shares", [(-0.1, 0.5), (0.6, 0.5), (float("nan"), 0.0)])
+def test_impossible_shares_are_refused(shares):
+    with pytest.raises(ValueError, match="shares"):
+        replace(FULL, trees_share=shares[0], regression_share=shares[1])
 
 
 @pytest.mark.parametrize("patch", [7, 11, 13])
