@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from . import __version__
+from .calibration import HeldOut
 from .checkpoint import check_model_path, save_model
 from .device import choose_device
 from .errors import InputError, check_seed
@@ -250,18 +251,23 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
 
     found = judge(fitted)
     own, beside = found[: len(folds.folds)], found[len(folds.folds) :]
-    shares = fit_shares(own, preferred)
+    # Pixels drawn at random lie beside training pixels: they would praise whoever remembers most.
+    settled = config.validation == "polygon" and len(members) > 1
+
+    def pooled(opinions: Sequence[Opinions]) -> list[HeldOut]:
+        return cross_fitted(opinions, preferred) if settled else [fold.pooled(preferred) for fold in opinions]
+
+    shares = fit_shares(own if settled else [], preferred)
     by_member = {name: round(float(share), 4) for name, share in zip(members, shares)}
-    if own and len(members) > 1:
+    if own and settled:
         tell_shares(by_member, progress)
     network_config = network.config = network_config.with_shares(shares)
-    held_out = cross_fitted(own, preferred)
+    held_out = pooled(own)
     accuracy = accuracy_document(
         config.validation, folds, held_out, beside[0].pooled(shares) if beside else None, len(labels.legend)
     )
     if accuracy and plain:
-        told = cross_fitted(judge(plain), preferred)
-        accuracy["without_features"] = without_features(accuracy, told, len(labels.legend), progress)
+        accuracy["without_features"] = without_features(accuracy, pooled(judge(plain)), len(labels.legend), progress)
     calibration = calibration_document(held_out, progress)
     features = project_branches(
         fitted[0][0], samples, judged[0].test if judged else runs[-1][0], held_out=bool(judged), seed=config.seed,

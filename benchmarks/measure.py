@@ -208,12 +208,11 @@ def _classify(
 
 
 def _folds_within(settings: Settings, folds: Folds, protocol: Protocol, labels: Labels, seed: int) -> tuple[Fold, ...]:
-    """Of the training samples, as training makes them to settle the members' shares, where there is one fold only."""
-    if len(folds.folds) > 1 or len(settings.network.members) == 1 or settings.build != "group":
+    """Of the training polygons, as training makes them to settle the members' shares, where there is one fold only."""
+    if protocol.kind != "apart" or len(settings.network.members) == 1 or settings.build != "group":
         return ()
     train = folds.folds[0].train
-    kind = "random" if protocol.kind == "pixels" else "polygon"
-    found = validation_folds(kind, labels.subset(train), folds=_FOLDS_WITHIN, minimum=1, seed=seed)
+    found = validation_folds("polygon", labels.subset(train), folds=_FOLDS_WITHIN, minimum=1, seed=seed)
     return tuple(Fold(train[fold.train], train[fold.test]) for fold in found.folds)
 
 

@@ -369,6 +369,13 @@ def test_held_out_polygons_settle_the_shares(chain):
     assert f"branches {100 * shares['branches']:.0f} %" in Path(chain.train.report).read_text("utf-8")
 
 
+def test_random_pixels_settle_no_shares(chain):
+    output = chain.scene.path("random.bdgf")
+    run(train, replace(chain.train, output=output, report=None, validation="random"))
+    shares = load_model(output).document["training"]["shares"]
+    assert shares == {"branches": 0.5, "trees": 0.375, "regression": 0.125}
+
+
 def test_the_paper_preset_trains(chain):
     output = chain.scene.path("paper.bdgf")
     run(
