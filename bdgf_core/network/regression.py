@@ -95,9 +95,10 @@ class KernelRegression(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Class probabilities (n, K) of pixels (n, C)."""
-        x = (pixels.float() - self.mean) * self.scale
-        functions = _functions(x, self.landmarks)
-        return torch.softmax(F.linear(torch.cat((functions, x), 1), self.weight, self.bias), 1)
+        with torch.autocast(pixels.device.type, enabled=False):  # distances are differences
+            x = (pixels.float() - self.mean) * self.scale
+            functions = _functions(x, self.landmarks)
+            return torch.softmax(F.linear(torch.cat((functions, x), 1), self.weight, self.bias), 1)
 
 
 def _functions(x: Tensor, landmarks: Tensor) -> Tensor:

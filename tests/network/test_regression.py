@@ -46,6 +46,13 @@ def test_it_is_that_of_scikit_learn(samples, monkeypatch):
     assert np.abs(found(pixels).numpy()[:, [1, 4, 5]] - theirs.predict_proba(seen)).max() < 2e-3
 
 
+def test_half_precision_does_not_blur_it(samples):
+    found = fit(*samples)
+    with torch.autocast("cpu", torch.bfloat16):
+        blurred = found(samples[0])
+    assert torch.equal(blurred, found(samples[0]))
+
+
 def test_all_samples_are_landmarks_where_they_are_few(samples):
     assert len(fit(*samples, landmarks=1000).landmarks) == len(samples[0])
 
