@@ -41,15 +41,16 @@ class Opinions:
 def fit_shares(folds: Sequence[Opinions], prior: Sequence[float]) -> Shares:
     """(M,) shares of the answer, summing to 1, that make the classes of ``folds`` most likely.
 
-    A polygon counts as one sample, since its pixels resemble each other; ``prior`` (M,) counts as some more, so that
-    few polygons change little. By expectation maximisation (Dempster et al. 1977); the loss is convex.
+    Polygons count by the root of their size and as many as they are, since their pixels resemble each other;
+    ``prior`` (M,) counts as some more, so that few polygons change little. By expectation maximisation (Dempster et
+    al. 1977); the loss is convex.
     """
     shares = known = np.asarray(prior, np.float64)
     told = [_of_the_truth(fold) for fold in folds]
     if not sum(found.shape[1] for found in told):
         return shares
     likely = np.concatenate(told, 1)
-    weight = np.concatenate([_per_polygon(fold.polygons) for fold in folds])
+    weight = np.concatenate([_weights(fold.polygons) for fold in folds])
     for _ in range(_ROUNDS):
         part = shares[:, None] * likely
         counts = (part / part.sum(0) * weight).sum(1) + _PRIOR * known
@@ -80,7 +81,7 @@ def _of_the_truth(fold: Opinions) -> NDArray[np.float64]:
     return (1 - _DOUBT) * truth + _DOUBT / classes
 
 
-def _per_polygon(polygons: NDArray[np.int64]) -> NDArray[np.float64]:
+def _weights(polygons: NDArray[np.int64]) -> NDArray[np.float64]:
     _, member, count = np.unique(polygons, return_inverse=True, return_counts=True)
-    weight: NDArray[np.float64] = 1.0 / count[member]
-    return weight
+    weight: NDArray[np.float64] = count[member] ** -0.5
+    return weight * (len(count) / weight.sum())

@@ -362,8 +362,8 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         average_branches=not preset.as_printed,
         feed_forward=not preset.as_printed,
         trees=0 if preset.as_printed else _TREES,
-        trees_share=0.375,
+        trees_share=0.45,
         guide_trees=False,
         landmarks=0 if preset.as_printed else _LANDMARKS,
-        regression_share=0.125,
+        regression_share=0.05,
     )

@@ -44,9 +44,17 @@ def test_no_other_shares_are_more_likely(monkeypatch):
     assert fit_shares([known], EVEN)[0] == pytest.approx(best, abs=2e-3)
 
 
-def test_a_large_polygon_counts_like_a_small_one():
+def test_pixels_of_a_polygon_count_for_little_more_than_one():
+    """All polygons being of one size it makes no difference; a large one counts by its root."""
     small, large = fold((0.9, 0.6), pixels=1), fold((0.9, 0.6), pixels=50)
     assert fit_shares([small], EVEN) == pytest.approx(fit_shares([large], EVEN))
+    one, many = fold((1.0, 0.0), polygons=1, pixels=100), fold((0.0, 1.0), polygons=10, pixels=1)
+    both = Opinions(
+        np.concatenate((one.probabilities, many.probabilities), 1),
+        np.concatenate((one.classes, many.classes)),
+        np.concatenate((one.polygons, many.polygons + 1)),
+    )
+    assert fit_shares([both], EVEN) == pytest.approx(EVEN)  # ten of one pixel against one of a hundred
 
 
 def test_few_polygons_change_little_and_none_nothing():
