@@ -173,7 +173,7 @@ def _classify(
     progress: Progress,
 ) -> tuple[list[Matrix], dict[str, list[Matrix]]]:
     features, patch, labels = settings.features, settings.network.patch, opened.labels
-    inner = _folds_within(settings, folds, protocol, labels, seed)
+    inner = folds_within(settings, folds, protocol, labels, seed)
     every = Folds((*folds.folds, *inner))
     fitted, scale = fitted_networks(opened, pretrained, settings, every, protocol, seed, shop, progress)
     classes, members = len(labels.legend), settings.network.members
@@ -207,7 +207,7 @@ def _classify(
         }
 
 
-def _folds_within(settings: Settings, folds: Folds, protocol: Protocol, labels: Labels, seed: int) -> tuple[Fold, ...]:
+def folds_within(settings: Settings, folds: Folds, protocol: Protocol, labels: Labels, seed: int) -> tuple[Fold, ...]:
     """Of the training polygons, as training makes them to settle the members' shares, where there is one fold only."""
     if protocol.kind != "apart" or len(settings.network.members) == 1 or settings.build != "group":
         return ()

@@ -65,7 +65,7 @@ def pretrained_for(
     told = [opened.identity, asdict(choice), seed, device.torch.type, device.bfloat16]
     job = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"{opened.scene.name}-{job[:16]}.bdgf"
+    path = cache / f"{opened.scene.name.replace('/', '-')}-{job[:16]}.bdgf"
     if not path.exists():
         with ExitStack() as ending:
             ending.enter_context(claim(path))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from bdgf_core.errors import InputError
+from benchmarks.configurations import find_configuration
+from benchmarks.measure import folds_within
 from benchmarks.open_scene import labels_from_image
 from benchmarks.protocols import Protocol
 
@@ -65,3 +67,15 @@ def test_too_few_pixels_are_told_by_class() -> None:
 def test_names_come_back() -> None:
     for text in ("pixels:50", "polygons:3", "apart"):
         assert str(Protocol.parse(text)) == text and Protocol.parse(text).title
+
+
+def test_one_fold_settles_the_shares_within_its_training_polygons() -> None:
+    settings, apart = find_configuration("quick").settings(), LABELS.cols > 30
+    wanted = Protocol.parse("apart")
+    folds = wanted.folds(LABELS, apart, gap=9, seed=0)
+    within = folds_within(settings, folds, wanted, LABELS, 0)
+    assert len(within) > 1 and not apart[np.concatenate([[*fold.train, *fold.test] for fold in within])].any()
+    assert all(not set(LABELS.groups[fold.train]) & set(LABELS.groups[fold.test]) for fold in within)
+    alone = find_configuration("quick+no-trees+no-regression").settings()
+    assert not folds_within(alone, folds, wanted, LABELS, 0)
+    assert not folds_within(settings, folds, Protocol.parse("polygons:3"), LABELS, 0)

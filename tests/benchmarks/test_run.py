@@ -91,6 +91,14 @@ def test_patches_that_do_not_fit_the_memory_change_nothing(scene_file: Path, cac
 
 
 @pytest.mark.usefixtures("momentary")
+@pytest.mark.parametrize("sensor", ["spectral", "second"])
+def test_a_sensor_is_pretrained_by_itself(scene_file: Path, cache: Path, sensor: str) -> None:
+    with open_scene(find_scene(f"{scene_file}/{sensor}"), cache, Progress()) as opened:
+        settings = find_configuration("quick").settings()
+        assert list(pretrained_of(opened, settings, 0, shop(cache), Progress()).sensors) == ["spectral"]
+
+
+@pytest.mark.usefixtures("momentary")
 def test_patches_are_gathered_once_for_neighbours(scene_file: Path, cache: Path) -> None:
     with open_scene(find_scene(str(scene_file)), cache, Progress()) as opened:
         place, banks = shop(cache), []
