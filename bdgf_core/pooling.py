@@ -83,5 +83,6 @@ def _of_the_truth(fold: Opinions) -> NDArray[np.float64]:
 
 def _weights(polygons: NDArray[np.int64]) -> NDArray[np.float64]:
     _, member, count = np.unique(polygons, return_inverse=True, return_counts=True)
-    weight: NDArray[np.float64] = count[member] ** -0.5
-    return weight * (len(count) / weight.sum())
+    weight = count[member] ** -0.5
+    scaled: NDArray[np.float64] = weight * (len(count) / weight.sum())
+    return scaled
