@@ -18,7 +18,9 @@ TITLE = "What was measured"
 _BASES = ("quick", "standard", "paper")  # what differences are taken from, the first that was run
 _ABOUT = (
     "Every figure here was computed from docs/results/ledger.jsonl by `python -m benchmarks page`; nothing stands here"
-    " that was not run. A command makes its figures again; what the ledger holds already is not run twice."
+    " that was not run. A command makes its figures again; what the ledger holds already is not run twice. What counts"
+    " how much in a classifier's answer is settled, for a fold, by the other folds; for a reference elsewhere, by folds"
+    " of the training polygons."
 )
 Group = tuple[str, list[Table]]
 
