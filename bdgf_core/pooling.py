@@ -31,7 +31,7 @@ class Opinions:
 
     probabilities: NDArray[np.floating[Any]]
     classes: NDArray[np.int64]
-    polygons: NDArray[np.int64]
+    polygons: NDArray[np.integer[Any]]
 
     def pooled(self, shares: Sequence[float] | Shares) -> HeldOut:
         """What all foretell together."""
@@ -58,11 +58,14 @@ def fit_shares(folds: Sequence[Opinions], prior: Sequence[float]) -> Shares:
     return shares
 
 
+def crossed_shares(folds: Sequence[Opinions], prior: Sequence[float], *, more: Sequence[Opinions] = ()) -> list[Shares]:
+    """For each fold the shares that the other folds give, and ``more`` that judge none."""
+    return [fit_shares([*folds[:i], *folds[i + 1 :], *more], prior) for i in range(len(folds))]
+
+
 def cross_fitted(folds: Sequence[Opinions], prior: Sequence[float]) -> list[HeldOut]:
-    """What all members together foretell of each fold, with the shares that the other folds give."""
-    return [
-        fold.pooled(fit_shares([*folds[:i], *folds[i + 1 :]], prior)) for i, fold in enumerate(folds)
-    ]  # fmt: skip
+    """What all members together foretell of each fold, with its :func:`crossed_shares`."""
+    return [fold.pooled(shares) for fold, shares in zip(folds, crossed_shares(folds, prior))]
 
 
 def tell_shares(shares: Mapping[str, float], progress: Progress) -> None:
@@ -81,7 +84,7 @@ def _of_the_truth(fold: Opinions) -> NDArray[np.float64]:
     return (1 - _DOUBT) * truth + _DOUBT / classes
 
 
-def _weights(polygons: NDArray[np.int64]) -> NDArray[np.float64]:
+def _weights(polygons: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     _, member, count = np.unique(polygons, return_inverse=True, return_counts=True)
     weight = count[member] ** -0.5
     scaled: NDArray[np.float64] = weight * (len(count) / weight.sum())

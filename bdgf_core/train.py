@@ -244,7 +244,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
             Opinions(
                 predict_members(trained, samples, fold.test, device),
                 samples.classes.numpy()[fold.test],
-                labels.groups[fold.test].astype(np.int64),
+                labels.groups[fold.test],
             )
             for (trained, _), fold in zip(networks, judged)
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .accuracy import Accuracy, confusion_matrix
 from .calibration import HeldOut, calibrate
@@ -37,11 +38,11 @@ def accuracy_document(
     without folds."""
     if not held_out:
         return None
-    matrices = [_confusion(fold, classes) for fold in held_out]
+    matrices = [confusion_of(fold, classes) for fold in held_out]
     return {
         "protocol": kind, "gap": PATCH, "folds": len(held_out), "notes": list(folds.notes),
         **Accuracy.of(np.sum(matrices, 0)).to_json(),
-        "random_split": Accuracy.of(_confusion(random, classes)).to_json() if random else None,
+        "random_split": Accuracy.of(confusion_of(random, classes)).to_json() if random else None,
     }  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def without_features(
     accuracy: dict[str, Any], held_out: Sequence[HeldOut], classes: int, progress: Progress
 ) -> dict[str, Any]:
     """The accuracy of the same folds without diffusion features, as the model document holds it; both are told."""
-    found = Accuracy.of(np.sum([_confusion(fold, classes) for fold in held_out], 0)).to_json()
+    found = Accuracy.of(np.sum([confusion_of(fold, classes) for fold in held_out], 0)).to_json()
     figures = {
         which: f"{100 * document['overall_accuracy']:.1f} % / {100 * document['average_accuracy']:.1f} %"
         for which, document in (("with_them", accuracy), ("without", found))
@@ -93,5 +94,6 @@ def confidence_figures(calibration: Optional[dict[str, Any]]) -> dict[str, Optio
     return {"temperature": calibration["temperature"], "calibration_error": used["calibration_error"]}
 
 
-def _confusion(fold: HeldOut, classes: int) -> Any:
+def confusion_of(fold: HeldOut, classes: int) -> NDArray[np.int64]:
+    """(K, K) of a fold, for K ``classes``."""
     return confusion_matrix(fold.classes, fold.probabilities.argmax(1), classes)

@@ -20,13 +20,13 @@ from bdgf_core.gather import feature_scale, gather_unlabelled
 from bdgf_core.inputs import FeatureScale
 from bdgf_core.models import Pretrained
 from bdgf_core.network.group import PATCH, GroupNetwork
-from bdgf_core.pooling import Opinions, Shares, fit_shares
+from bdgf_core.pooling import Opinions, crossed_shares
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import Labels
 from bdgf_core.samples.fold_notes import fold_sentence
 from bdgf_core.samples.patches import PatchSamples
 from bdgf_core.samples.splits import Fold, Folds
-from bdgf_core.validation import validation_folds
+from bdgf_core.validation import confusion_of, validation_folds
 
 from .bank import AtTimestep, Bank, Blanked, EncoderBlock, ScaledPatches
 from .configurations import Configuration, FeatureChoice, Settings
@@ -195,12 +195,13 @@ def _classify(
         ]
 
     def judged(held_out: Sequence[HeldOut]) -> list[Matrix]:
-        return [confusion_matrix(fold.classes, fold.probabilities.argmax(1), classes) for fold in held_out]
+        return [confusion_of(fold, classes) for fold in held_out]
 
     outer = slice(len(folds.folds))
     with torch.no_grad():
         found = foretold(outer, features.draws)
-        shares = _shares(found, foretold(slice(outer.stop, None), 1) if inner else [], preferred)
+        more = foretold(slice(outer.stop, None), 1) if inner else []
+        shares = crossed_shares(found, preferred, more=more)
         hidden = [name for name in opened.sources if shop.blank and len(opened.sources) > 1]
         return judged([fold.pooled(own) for fold, own in zip(found, shares)]), {
             name: judged([fold.pooled(own) for fold, own in zip(foretold(outer, 1, name), shares)]) for name in hidden
@@ -214,11 +215,6 @@ def folds_within(settings: Settings, folds: Folds, protocol: Protocol, labels: L
     train = folds.folds[0].train
     found = validation_folds("polygon", labels.subset(train), folds=_FOLDS_WITHIN, minimum=1, seed=seed)
     return tuple(Fold(train[fold.train], train[fold.test]) for fold in found.folds)
-
-
-def _shares(found: Sequence[Opinions], inner: Sequence[Opinions], preferred: Sequence[float]) -> list[Shares]:
-    """For each fold, by the others or by those within its training samples."""
-    return [fit_shares([*found[:i], *found[i + 1 :], *inner], preferred) for i in range(len(found))]
 
 
 def fitted_networks(

@@ -11,9 +11,7 @@ from bdgf_core.pooling import Opinions, cross_fitted, fit_shares
 EVEN = (0.5, 0.5)
 
 
-def fold(
-    right: tuple[float, float], *, polygons: int = 40, pixels: int = 3, classes: int = 3, seed: int = 0
-) -> Opinions:
+def fold(right: tuple[float, float], *, polygons: int = 40, pixels: int = 3, seed: int = 0) -> Opinions:
     """Of two members, each of which is right in that share of the polygons, and sure by 0.8."""
     rng, classes = np.random.default_rng(seed), 3
     truth = rng.integers(classes, size=polygons)
