@@ -7,7 +7,7 @@ import torch
 
 from bdgf_core.diffusion.features import extract_features, feature_channels, position_noise, recalibrate_batchnorm
 from bdgf_core.diffusion.forward import BandStack, ForwardProcess
-from bdgf_core.diffusion.unet import HALO, DenoisingUNet
+from bdgf_core.diffusion.unet import HALO, DenoisingUNet, channels_last
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,25 @@ def test_every_parameter_learns():
     net = DenoisingUNet()
     net(torch.randn(2, 1, 8, 4, 4), torch.tensor([3, 400])).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_gradients_in_bfloat16_are_near_those_in_float32(depth):
+    torch.manual_seed(0)
+    net, x, t = channels_last(DenoisingUNet()), torch.randn(2, 1, depth, 4, 4), torch.tensor([3, 400])
+    aim = torch.randn(x.shape)
+
+    def gradients(bfloat16: bool) -> list[torch.Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            loss = (net(x, t).float() - aim).square().mean()
+        return list(torch.autograd.grad(loss, list(net.parameters())))
+
+    wanted = gradients(False)
+    for _ in range(3):
+        left = [torch.full((2**k,), torch.nan) for k in range(4, 21)]
+        del left  # what is allocated next holds it
+        for name, found, want in zip(dict(net.named_parameters()), gradients(True), wanted):
+            assert (found - want).norm() <= 0.5 * want.norm(), name
 
 
 def test_knows_the_time(denoiser):
