@@ -18,19 +18,21 @@ _ASKED, _FOUND, _NO_GPU = "asked for", "found", "no CUDA GPU that this torch can
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device, what it is, why it was chosen, and whether its matrix units make bfloat16 worthwhile."""
+    """A torch device, what it is, why it was chosen, whether it multiplies bfloat16 faster than float32, and whether
+    in matrix units, which are many times as fast."""
 
     torch: torch.device
     hardware: str
     reason: str
     bfloat16: bool
+    matrix_units: bool = False
 
     @property
     def is_cuda(self) -> bool:
         return self.torch.type == "cuda"
 
     def autocast(self) -> ContextManager[object]:
-        """bfloat16 for convolutions and products where the hardware has units for it, else float32 throughout."""
+        """bfloat16 for convolutions and products where the hardware multiplies it, else float32 throughout."""
         if self.bfloat16:
             return torch.autocast(self.torch.type, torch.bfloat16)
         return contextlib.nullcontext()
@@ -73,7 +75,9 @@ def _choose(name: str, processes: Processes) -> Device:
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cpu" or (name == "auto" and not gpus):
         why = _ASKED if name == "cpu" else _NO_GPU
-        return Device(torch.device("cpu"), f"{torch.get_num_threads()} threads", why, _cpu_has_bfloat16())
+        threads = f"{torch.get_num_threads()} threads"
+        amx = _cpu_has("amx_tile")
+        return Device(torch.device("cpu"), threads, why, amx or _cpu_has("avx512_bf16"), amx)
     if gpus and processes.local_count > (1 if ":" in name else gpus):
         raise DeviceError(
             tr(
@@ -100,10 +104,11 @@ def _choose(name: str, processes: Processes) -> Device:
     why = _FOUND if name == "auto" else _ASKED
     # Older GPUs than Ampere only emulate bfloat16, and torch says that they support it.
     bfloat16 = torch.cuda.get_device_capability(index) >= (8, 0)
-    return Device(torch.device("cuda", index), torch.cuda.get_device_name(index), why, bfloat16)
+    return Device(torch.device("cuda", index), torch.cuda.get_device_name(index), why, bfloat16, bfloat16)
 
 
-def _cpu_has_bfloat16() -> bool:
-    """AMX only: without it bfloat16 on a CPU is emulated and many times slower than float32."""
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
+def _cpu_has(instructions: str) -> bool:
+    """As far as this torch can tell. On a CPU without AMX and AVX512-BF16 bfloat16 is emulated and many times slower
+    than float32."""
+    probe = getattr(torch.cpu, f"_is_{instructions}_supported", None)
     return bool(probe and probe())

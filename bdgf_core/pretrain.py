@@ -304,7 +304,7 @@ def _share(sensor: Sensor) -> str:
 
 def planned_steps(preset: PretrainPreset, stack: BandStack, device: Device) -> int:
     """The steps of a preset on a stack, as far as the device allows."""
-    voxels = preset.voxels[2 if device.is_cuda else int(device.bfloat16)]
+    voxels = preset.voxels[2 if device.is_cuda else int(device.matrix_units)]
     allowed = [preset.steps] if preset.steps is not None else []
     if voxels is not None:
         allowed.append(max(50, round(voxels / (preset.batch * preset.side**2 * stack.depth))))

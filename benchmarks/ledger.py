@@ -137,9 +137,10 @@ def machine(device: Optional[Device]) -> str:
     cpu = torch.backends.cpu.get_cpu_capability()
     if device is not None and device.is_cuda:
         return f"{torch.cuda.get_device_name(device.torch)}, torch {torch.__version__}"
-    matrix = ", bfloat16 matrix units" if device is not None and device.bfloat16 else ""
+    bfloat16 = ", bfloat16" if device is not None and device.bfloat16 else ""
+    units = " matrix units" if bfloat16 and device.matrix_units else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} cores, {cpu}{matrix}, torch {torch.__version__}"
+    return f"{cores} cores, {cpu}{bfloat16}{units}, torch {torch.__version__}"
 
 
 def _is_cut_off(line: bytes) -> bool:

@@ -62,7 +62,7 @@ def pretrained_for(
 ) -> Pretrained:
     """From ``cache``, or made now and kept there; an interrupted one goes on from where it stood. Its document's
     ``name`` is its own among all scenes, choices and seeds."""
-    told = [opened.identity, asdict(choice), seed, device.torch.type, device.bfloat16]
+    told = [opened.identity, asdict(choice), seed, device.torch.type, device.bfloat16, device.matrix_units]
     job = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"{opened.scene.name.replace('/', '-')}-{job[:16]}.bdgf"

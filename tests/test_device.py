@@ -51,6 +51,23 @@ def test_a_gpu_is_told_to_repeat_itself(monkeypatch):
     assert torch.backends.cudnn.deterministic and not torch.backends.cudnn.benchmark
 
 
+@pytest.mark.parametrize(
+    ("has", "bfloat16", "matrix_units"),
+    [((), False, False), (("avx512_bf16",), True, False), (("avx512_bf16", "amx_tile"), True, True)],
+)
+def test_bfloat16_on_a_cpu_that_multiplies_it(monkeypatch, has, bfloat16, matrix_units):
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda there=name in has: there, raising=False)
+    device = choose_device("cpu")
+    assert (device.bfloat16, device.matrix_units) == (bfloat16, matrix_units)
+
+
+def test_a_torch_that_cannot_tell_computes_in_float32(monkeypatch):
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.delattr(torch.cpu, f"_is_{name}_supported", raising=False)
+    assert not choose_device("cpu").bfloat16
+
+
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:-1", "mps"])
 def test_names_of_no_device(name):
     with pytest.raises(DeviceError, match="auto"):

@@ -465,11 +465,11 @@ def _placed(scene: TinyScene, name: str, value):
 @pytest.mark.parametrize(
     ("preset", "machine", "steps"),
     [
-        ("quick", "float32", 77), ("quick", "bfloat16", 1542), ("quick", "CUDA", 10_280),
-        ("standard", "float32", 2570), ("standard", "bfloat16", 10_000), ("paper", "float32", 30_000),
+        ("quick", "float32", 77), ("quick", "matrix units", 1542), ("quick", "CUDA", 10_280),
+        ("standard", "float32", 2570), ("standard", "matrix units", 10_000), ("paper", "float32", 30_000),
     ],
 )  # fmt: skip
 def test_steps_of_pretraining_go_by_the_machine(preset: str, machine: str, steps: int):
     stack = SimpleNamespace(depth=38)
-    device = SimpleNamespace(is_cuda=machine == "CUDA", bfloat16=machine != "float32")
+    device = SimpleNamespace(is_cuda=machine == "CUDA", matrix_units=machine != "float32")
     assert planned_steps(PRESETS[preset], stack, device) == steps
