@@ -153,6 +153,10 @@ _ONE_FACTOR = {
     "padded-cnn": _variant("a CNN that pads its patches", "network", padded_cnn=True),
     "attention-9": _variant("group attention over all 81 pixels", "network", attention_cells=9),
     "attention-3": _variant("group attention over 3×3 cells", "network", attention_cells=3),
+    **{
+        f"states-{count}": _variant(f"{count} states a channel of Mamba", "network", mamba_states=count)
+        for count in (4, 8, 16)
+    },
     "feed-forward": _variant("perceptrons in the transformer", "network", feed_forward=True),
     "no-feed-forward": _variant("no perceptrons in the transformer", "network", feed_forward=False),
     "joint-head": _variant("the joint head alone decides", "network", average_branches=False),

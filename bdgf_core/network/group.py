@@ -56,6 +56,7 @@ class GroupConfig:
     padded_cnn: bool = False
     guidance_kernel: int = 1
     attention_cells: int = 3
+    mamba_states: int = 16
     feed_forward: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
@@ -71,7 +72,8 @@ class GroupConfig:
             value = getattr(self, part.name)
             if type(value).__name__ != part.type and not (part.type == "float" and type(value) is int):
                 raise ValueError(f"{part.name} is {value!r}, no {part.type}")
-        least_of = {"spectral": 1, "second": 0, "diffusion": 1, "classes": 1, "trees": 0, "landmarks": 0}
+        least_of = {"spectral": 1, "second": 0, "diffusion": 1, "classes": 1, "trees": 0, "landmarks": 0,
+                    "mamba_states": 1}  # fmt: skip
         for name, least in least_of.items():
             if not least <= getattr(self, name) <= _MOST_CHANNELS:
                 raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
@@ -158,7 +160,7 @@ class GroupNetwork(nn.Module):
         if c.mamba:
             self.mamba = GuidedMamba(
                 c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
-                embedding=EMBEDDING, patch=c.patch, cells=c.attention_cells,
+                embedding=EMBEDDING, patch=c.patch, cells=c.attention_cells, states=c.mamba_states,
             )  # fmt: skip
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)

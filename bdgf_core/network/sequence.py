@@ -23,10 +23,10 @@ class SequenceEncoder(nn.Module):
     brings the bands to E channels.
     """
 
-    def __init__(self, bands: int, *, embedding: int, patch: int) -> None:
+    def __init__(self, bands: int, *, embedding: int, patch: int, states: int) -> None:
         super().__init__()
         self.embed = nn.Linear(patch * patch, embedding)
-        self.mamba = MambaBlock(embedding)
+        self.mamba = MambaBlock(embedding, d_state=states)
         self.restore = nn.Linear(embedding, patch * patch)
         self.mix = nn.Conv2d(bands, embedding, 1)
         self.norm: nn.Module = nn.BatchNorm2d(embedding)
@@ -62,11 +62,13 @@ class GuidedMamba(nn.Module):
         embedding: int,
         patch: int,
         cells: int,
+        states: int,
     ) -> None:
         super().__init__()
         self.cells = cells
-        self.spectral = SequenceEncoder(spectral, embedding=embedding, patch=patch)
-        self.second = SequenceEncoder(second, embedding=embedding, patch=patch) if second else None
+        how = {"embedding": embedding, "patch": patch, "states": states}
+        self.spectral = SequenceEncoder(spectral, **how)
+        self.second = SequenceEncoder(second, **how) if second else None
         self.reduce = nn.Conv2d(diffusion, embedding, 1) if guided and diffusion else None
         names = ["spectral", *(["diffusion"] if self.reduce else []), *(["local"] if local else [])] if guided else []
         self.group = nn.ModuleDict({name: ChannelAttention(embedding) for name in names})
