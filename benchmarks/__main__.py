@@ -5,6 +5,7 @@
     cost                                                    parameters and GFLOPs as in Table 9
     embed SCENE --configuration NAME                        t-SNE of branch and diffusion features (Figs. 4 and 8)
     speed                                                   how near each stage is to what the machine can do
+    map-speed SCENE --classifier FILE                       whole maps of it and of mosaics of it
     side-by-side SCENE      time and accuracy beside Orfeo ToolBox's forest
     sample SCENE --configuration NAME                       images out of the denoiser's reverse process
     page                    docs/results.md and .html from the ledger alone
@@ -39,6 +40,7 @@ from .configurations import RIVALS, SUITES, Configuration, find_configuration, s
 from .cost import table9  # noqa: E402
 from .embedding import embed  # noqa: E402
 from .ledger import LEDGER, ROOT, Entry, Ledger  # noqa: E402
+from .mapping import map_speed, mapped_table  # noqa: E402
 from .measure import Workshop, known_key, lacks, measure  # noqa: E402
 from .open_scene import open_scene  # noqa: E402
 from .page import table_as_markdown, write_page  # noqa: E402
@@ -135,6 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     fast.add_argument("--sampled", type=int, default=2048, metavar="N", help="pixels patch by patch, default 2048")
     fast.add_argument("--repeats", type=int, default=3, metavar="N")
     fast.add_argument("--output", type=Path, metavar="FILE.md", help="and FILE.json beside it")
+    mapping = verbs.add_parser("map-speed", help="whole maps of a scene and of mosaics of it: speed and memory")
+    mapping.set_defaults(verb=_map_speed)
+    mapping.add_argument("scene", metavar="SCENE")
+    mapping.add_argument("--classifier", type=Path, required=True, metavar="FILE.bdgf")
+    mapping.add_argument("--mosaic", type=int, nargs="*", default=[], metavar="N", help="pixels a side")
+    mapping.add_argument("--rows", type=int, metavar="N", help="of a mosaic only its first and last so many")
+    mapping.add_argument("--sampled", type=int, default=2048, metavar="N", help="pixels patch by patch, default 2048")
+    mapping.add_argument("--memory-mb", type=int, metavar="N")
+    mapping.add_argument("--device", default="auto")
+    mapping.add_argument("--cache", type=Path, default=ROOT / "build" / "benchmarks")
     beside = verbs.add_parser("side-by-side", parents=[where], help="a map by this and by Orfeo ToolBox's forest")
     beside.set_defaults(verb=_side_by_side)
     beside.add_argument("scene", metavar="SCENE")
@@ -263,6 +275,17 @@ def _speed(options: argparse.Namespace, progress: Progress) -> None:
     if options.output:
         write_whole(options.output, as_markdown(found).encode())
         write_whole(options.output.with_suffix(".json"), json.dumps(found, indent=1).encode())
+
+
+def _map_speed(options: argparse.Namespace, progress: Progress) -> None:
+    device = choose_device(options.device)
+    progress.message(device.told)
+    with open_scene(find_scene(options.scene), options.cache, progress) as opened:
+        found = map_speed(
+            opened, options.classifier, options.mosaic, device, rows=options.rows, sampled=options.sampled,
+            memory_mb=options.memory_mb, progress=progress,
+        )  # fmt: skip
+    print(table_as_markdown(mapped_table(found)))
 
 
 def _side_by_side(options: argparse.Namespace, progress: Progress) -> None:

@@ -160,13 +160,45 @@ def stages(subject: Subject, device: Device, *, side: int, repeats: int) -> list
 def dense(subject: Subject, device: Device, *, side: int, sampled: int, repeats: int) -> dict[str, Any]:
     """A map of a tile, per pixel, against ``sampled`` pixels one patch at a time: the encoder on patches of the
     network's side, as the paper has it, and the network on patches. And how far both give the same."""
+    images = subject.images(side + subject.config.patch - 1, device)
+    around = subject.bands(side + 2 * HALO, device)
+    patch_by_patch, row, col = _patch_by_patch(subject, images, device, side=side, sampled=sampled)
+
+    def whole() -> Tensor:
+        subject.encode(around)
+        return subject.mapped(images)
+
+    with device.autocast():
+        each = seconds(patch_by_patch, device, repeats=1) / sampled
+        all_ = seconds(whole, device, repeats=repeats) / side**2
+    one, other = patch_by_patch().double(), whole()[:, row, col].T.double()  # in float32, where both are the same
+    return {
+        "pixels": sampled, "times_faster": each / all_,
+        "same_class": float((one.argmax(1) == other.argmax(1)).double().mean()),
+        "largest_difference": float((one.log() - other.log()).abs().max()),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def patchwise(subject: Subject, device: Device, *, sampled: int, side: int = 128) -> float:
+    """Seconds a pixel one patch at a time, from so many pixels of a tile."""
+    images = subject.images(side + subject.config.patch - 1, device)
+    run, _, _ = _patch_by_patch(subject, images, device, side=side, sampled=sampled)
+    with device.autocast():
+        return seconds(run, device, repeats=1) / sampled
+
+
+def _patch_by_patch(
+    subject: Subject, images: Sequence[Optional[Tensor]], device: Device, *, side: int, sampled: int
+) -> tuple[Callable[[], Tensor], Tensor, Tensor]:
+    """What gives the class probabilities (sampled, K) of pixels of ``images`` by encoding and classifying a patch for
+    each, and the pixels' rows and columns."""
     patch = subject.config.patch
-    images, around = subject.images(side + patch - 1, device), subject.bands(side + 2 * HALO, device)
     generator = torch.Generator().manual_seed(0)
     row, col = (torch.randint(side, (sampled,), generator=generator).to(device.torch) for _ in range(2))
     strips = [subject.bands(patch, device, batch=len(part)) for part in row.split(_BATCH)]
 
-    def patchwise() -> Tensor:
+    def run() -> Tensor:
         found = []
         for at, x in zip(zip(row.split(_BATCH), col.split(_BATCH)), strips):
             subject.encode(x)
@@ -174,19 +206,7 @@ def dense(subject: Subject, device: Device, *, side: int, sampled: int, repeats:
             found.append(subject.network.probabilities(subject.network(*patches)))
         return torch.cat(found)
 
-    def whole() -> Tensor:
-        subject.encode(around)
-        return subject.mapped(images)
-
-    with device.autocast():
-        each = seconds(patchwise, device, repeats=1) / sampled
-        all_ = seconds(whole, device, repeats=repeats) / side**2
-    one, other = patchwise().double(), whole()[:, row, col].T.double()  # in float32, where both are to be the same
-    return {
-        "pixels": sampled, "times_faster": each / all_,
-        "same_class": float((one.argmax(1) == other.argmax(1)).double().mean()),
-        "largest_difference": float((one.log() - other.log()).abs().max()),
-    }  # fmt: skip
+    return run, row, col
 
 
 def scans(device: Device, *, repeats: int) -> list[dict[str, Any]]:

@@ -1,0 +1,138 @@
+"""Whole maps of real rasters through the shell: how fast they are against patch by patch and the floor, and how much
+memory they take as they grow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bdgf_core.device import Device
+from bdgf_core.errors import BdgfError, InputError
+from bdgf_core.progress import Progress
+from bdgf_core.raster.grid import Grid
+from bdgf_core.raster.window import Window, tiles
+from bdgf_core.raster.writer import create_raster
+
+from .cost import cost_of, denoiser_cost
+from .open_scene import OpenScene
+from .rates import Rates
+from .speed import Subject, patchwise
+from .tables import Table
+
+_TILE = 256
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A map of ``side`` pixels a side, or of the scene as it is where that is None: pixels mapped, ``seconds`` of the
+    whole job, the most memory that its process held, in MB; what a pixel takes patch by patch over what it took
+    here, and its multiply-adds at the measured rates over the same."""
+
+    side: Optional[int]
+    pixels: int
+    seconds: float
+    memory_mb: Optional[int]
+    times_faster: float
+    share_of_floor: float
+
+
+def map_speed(
+    opened: OpenScene,
+    classifier: Path,
+    sides: Sequence[int],
+    device: Device,
+    *,
+    rows: Optional[int],
+    sampled: int,
+    memory_mb: Optional[int],
+    progress: Progress,
+) -> list[Mapped]:
+    """The scene as it is, then mosaics of it of ``sides`` pixels a side, of which only the first and last ``rows``
+    rows have data where that is given. ``sampled`` pixels are classified patch by patch before each.
+
+    Raises :class:`InputError` for a classifier that cannot be read or a mosaic without a pixel, :class:`BdgfError`
+    where a map fails.
+    """
+    if min([*sides, 1 if rows is None else rows, sampled]) < 1:
+        raise InputError("A mosaic has at least one pixel a side and one row with data, and a pixel is sampled.")
+    subject = Subject.of_file(classifier, "quick").to(device)
+    arrays = {name: np.asarray(a) for name, a in opened.stack.read(_whole(opened.stack.grid)).arrays.items()}
+    found = []
+    for side in (None, *sides):
+        with tempfile.TemporaryDirectory(prefix="bdgf-map-speed-") as name:
+            folder = Path(name)
+            sources: dict[str, Any] = {n: {"path": s.path, "bands": s.bands} for n, s in opened.sources.items()}
+            if side is not None:
+                sources = {n: {"path": str(folder / f"{n}.tif")} for n in arrays}
+                for sensor, array in arrays.items():
+                    _mosaic(array, opened.stack.grid, side, rows, folder / f"{sensor}.tif")
+            naive, least = patchwise(subject, device, sampled=sampled), _least(subject, device)
+            job = {**sources, "classifier": str(classifier), "output": str(folder / "map.tif"), "resume": False}
+            if memory_mb:
+                job["memory_mb"] = memory_mb
+            made = _classify({**job, "device": str(device.torch)}, folder / "job.json")
+        pixel = made["seconds"] / made["pixels"]
+        found.append(
+            Mapped(side, made["pixels"], made["seconds"], made["peak_memory_mb"], naive / pixel, least / pixel)
+        )
+        progress.message(f"{mapped_table(found[-1:]).rows[0]}")
+    return found
+
+
+def mapped_table(found: Sequence[Mapped]) -> Table:
+    rows = [
+        (
+            "as it is" if m.side is None else f"{m.side} × {m.side}", str(m.pixels), f"{m.seconds:.1f}",
+            f"{m.pixels / m.seconds:.0f}", f"{m.times_faster:.1f}", f"{m.share_of_floor:.0%}",
+            "–" if m.memory_mb is None else str(m.memory_mb),
+        )
+        for m in found
+    ]  # fmt: skip
+    head = ("Raster", "Pixels mapped", "Seconds", "Pixels a second", "Times patch by patch", "Floor / time", "MB")
+    return Table("Whole jobs, reading and writing included.", head, tuple(rows))
+
+
+def _whole(grid: Grid) -> Window:
+    return Window(0, 0, grid.height, grid.width)
+
+
+def _mosaic(array: NDArray[Any], grid: Grid, side: int, rows: Optional[int], path: Path) -> None:
+    """The scene repeated in both directions; between the first and the last ``rows`` rows nothing is written."""
+    large = Grid(grid.crs_wkt, grid.geotransform, side, side)
+    height, width = array.shape[1:]
+    with create_raster(path, large, bands=len(array), dtype=np.float32, nodata=float("nan")) as raster:
+        for window in tiles(side, side, _TILE):
+            down = np.arange(window.row, window.row + window.height)
+            across = np.arange(window.col, window.col + window.width)
+            part = array[:, down[:, None] % height, across[None] % width].astype(np.float32)
+            if rows is not None:
+                part[:, (down >= rows) & (down < side - rows)] = np.nan
+            raster.write(window, part)
+
+
+def _least(subject: Subject, device: Device) -> float:
+    """Seconds that a pixel's multiply-adds take at the rates measured now."""
+    side, rates = 64, Rates.of(device)
+    convolved = denoiser_cost(subject.depth, side, 1, encoder=True).macs
+    plain = replace(device, bfloat16=False)
+    images = subject.images(side + subject.config.patch - 1, plain)
+    multiplied = cost_of(subject.folded, lambda: subject.mapped(images)).macs
+    return (convolved / rates.convolution + multiplied / rates.product) / side**2
+
+
+def _classify(job: dict[str, Any], path: Path) -> dict[str, Any]:
+    path.write_text(json.dumps(job), "utf-8")
+    command = [sys.executable, "-m", "bdgf_core", "classify", "--job", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    last = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
+    if done.returncode:
+        raise BdgfError(f"classify failed: {last.get('text') or done.stderr[-400:]}")
+    return last
