@@ -103,22 +103,25 @@ class InputReader:
         if least and not np.all([found >= least for found in share.values()], 0).any():
             diffusion = torch.empty((0, margin.height, margin.width), device=self.device.torch)
         else:
-            inside = _within(seen, whole)
-            features = self._features({name: array[(slice(None), *inside)] for name, array in arrays.items()}, seen)
-            diffusion = features.new_zeros((len(features), margin.height, margin.width))
-            known = margin.intersection(grid)
+            inside, known = _within(seen, whole), margin.intersection(grid)
             assert known is not None
-            diffusion[(slice(None), *_within(known, margin))] = features[(slice(None), *_within(known, seen))]
+            shown = {name: array[(slice(None), *inside)] for name, array in arrays.items()}
+            features = self._features(shown, seen, known)
+            diffusion = features.new_zeros((len(features), margin.height, margin.width))
+            diffusion[(slice(None), *_within(known, margin))] = features
         return NetworkInputs(tensors["spectral"], tensors.get("second"), diffusion, share)
 
-    def _features(self, arrays: Mapping[str, np.ndarray[Any, Any]], window: Window) -> Tensor:
-        """The diffusion features (C, h, w) of a window inside the raster, of which ``arrays`` are the pixels."""
+    def _features(self, arrays: Mapping[str, np.ndarray[Any, Any]], window: Window, wanted: Window) -> Tensor:
+        """The diffusion features (C, h, w) of what is ``wanted`` of a window inside the raster, of which ``arrays``
+        are the pixels."""
         scaled = [sensor.denoiser_input(arrays[name]) for name, sensor in self.sensors.items()]
         x0, valid = (torch.from_numpy(np.concatenate(parts)).to(self.device.torch) for parts in zip(*scaled))
         bands = self.process.stack.bands
         noise = position_noise(bands, window.row, window.col, window.height, window.width, seed=self.seed)
+        rows, cols = _within(wanted, window)
+        halo = rows.start, window.height - rows.stop, cols.start, window.width - cols.stop
         with self.device.autocast():
-            features = extract_features(self.denoiser, self.process, x0, valid, noise.to(self.device.torch))
+            features = extract_features(self.denoiser, self.process, x0, valid, noise.to(self.device.torch), halo=halo)
         return features if self.scale is None else self.scale.apply(features)
 
     def tile_side(self, *, classes: int, memory_bytes: int) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bdgf_core.diffusion.features import feature_channels
 from bdgf_core.diffusion.forward import ForwardProcess
-from bdgf_core.diffusion.unet import DenoisingUNet
+from bdgf_core.diffusion.unet import DenoisingUNet, Halo
 from bdgf_core.gather import gather_patch_samples, inside_raster
 from bdgf_core.inputs import FeatureScale, InputReader
 from bdgf_core.progress import Progress
@@ -119,8 +119,8 @@ class EncoderBlock(nn.Module):
         super().__init__()
         self.denoiser, self.layer, self.timestep = denoiser, layer, timestep
 
-    def encode(self, x: Tensor, timestep: Tensor) -> Tensor:
-        return self.denoiser.encode(x, torch.full_like(timestep, self.timestep), blocks=self.layer)
+    def encode(self, x: Tensor, timestep: Tensor, *, halo: Halo = (0, 0, 0, 0)) -> Tensor:
+        return self.denoiser.encode(x, torch.full_like(timestep, self.timestep), blocks=self.layer, halo=halo)
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,9 @@ class Subject:
         widths = (self.config.spectral, self.config.second, self.config.diffusion)
         return [torch.randn(*lead, w, side, side, device=device.torch) if w else None for w in widths]
 
-    def encode(self, x: Tensor) -> Tensor:
-        return self.denoiser.encode(x, torch.full((len(x),), FEATURE_TIMESTEP, device=x.device))
+    def encode(self, x: Tensor, *, halo: int = 0) -> Tensor:
+        timestep = torch.full((len(x),), FEATURE_TIMESTEP, device=x.device)
+        return self.denoiser.encode(x, timestep, halo=(halo,) * 4)
 
     def mapped(self, images: Sequence[Optional[Tensor]]) -> Tensor:
         return self.folded.classify_image(*images, batch=_BATCH)
@@ -112,7 +113,8 @@ def stages(subject: Subject, device: Device, *, side: int, repeats: int) -> list
         subject.images(side + subject.config.patch - 1, device),
         subject.images(subject.config.patch, device, 64),
     )
-    around, training = subject.bands(side + 2 * HALO, device), subject.bands(how.side, device, batch=how.batch)
+    around = subject.bands(side + subject.config.patch - 1 + 2 * HALO, device)
+    training = subject.bands(how.side, device, batch=how.batch)
     learner, network = channels_last(DenoisingUNet()).to(device.torch), GroupNetwork(subject.config).to(device.torch)
     classes = torch.randint(subject.config.classes, (64,), device=device.torch)
     inside = torch.zeros(how.batch, dtype=torch.long, device=device.torch)
@@ -125,7 +127,7 @@ def stages(subject: Subject, device: Device, *, side: int, repeats: int) -> list
 
     def encode() -> None:
         with torch.no_grad():
-            subject.encode(around)
+            subject.encode(around, halo=HALO)
 
     def classify() -> None:
         with torch.no_grad():
@@ -161,11 +163,11 @@ def dense(subject: Subject, device: Device, *, side: int, sampled: int, repeats:
     """A map of a tile, per pixel, against ``sampled`` pixels one patch at a time: the encoder on patches of the
     network's side, as the paper has it, and the network on patches. And how far both give the same."""
     images = subject.images(side + subject.config.patch - 1, device)
-    around = subject.bands(side + 2 * HALO, device)
+    around = subject.bands(side + subject.config.patch - 1 + 2 * HALO, device)
     patch_by_patch, row, col = _patch_by_patch(subject, images, device, side=side, sampled=sampled)
 
     def whole() -> Tensor:
-        subject.encode(around)
+        subject.encode(around, halo=HALO)
         return subject.mapped(images)
 
     with device.autocast():

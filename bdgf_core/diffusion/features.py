@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .forward import ForwardProcess
 from .schedule import FEATURE_TIMESTEP
-from .unet import DEPTH_DIVISOR, WIDTHS, DenoisingUNet
+from .unet import DEPTH_DIVISOR, WIDTHS, DenoisingUNet, Halo
 
 _NOISE_BLOCK = 64
 
@@ -39,17 +39,24 @@ def position_noise(bands: int, row: int, col: int, height: int, width: int, *, s
 
 
 def extract_features(
-    denoiser: DenoisingUNet, process: ForwardProcess, x0: Tensor, valid: Tensor, noise: Tensor
+    denoiser: DenoisingUNet,
+    process: ForwardProcess,
+    x0: Tensor,
+    valid: Tensor,
+    noise: Tensor,
+    *,
+    halo: Halo = (0, 0, 0, 0),
 ) -> Tensor:
-    """Features (C, H, W), channel-major over (128, D/8), of one image.
+    """Features, channel-major over (128, D/8), of one image without its ``halo``: (C, H, W) less so many rows and
+    columns.
 
     ``x0``, ``valid`` and ``noise``: (U, H, W). The denoiser must be in eval mode. No masks here: a voxel is hidden
-    only where there is no data. Exact at distance ≥ 13 px from the image's edge, or at the raster's own edge.
+    only where there is no data. Exact with a halo of 13 px, or less where the raster ends.
     """
     timestep = torch.tensor([FEATURE_TIMESTEP], device=x0.device)
     noised = process.noise(x0[None], valid[None], timestep, noise[None])
     noised = noised.contiguous(memory_format=torch.channels_last_3d)
-    encoded = denoiser.encode(noised, timestep)  # (1, 128, D/8, H, W)
+    encoded = denoiser.encode(noised, timestep, halo=halo)  # (1, 128, D/8, H, W)
     return encoded.flatten(1, 2)[0].float()
 
 

@@ -7,14 +7,17 @@ Three poolings halve the depth; rows and columns keep their size, so the network
 from __future__ import annotations
 
 import math
+from typing import Tuple
 
 import torch
 from torch import Tensor, nn
 
 WIDTHS = (16, 32, 64, 128)
 TIME_WIDTH = 32
-HALO = 13  # rows and columns that an encoder output sees to each side: 1 (stem) + 3 · (1 + 1 + 2)
 DEPTH_DIVISOR = 8
+_BLOCK_HALO = 4  # rows and columns that a block's output sees to each side: 1 + 1 + 2
+HALO = 1 + 3 * _BLOCK_HALO  # those of an encoder output, with the stem
+Halo = Tuple[int, int, int, int]  # rows above and below, columns to the left and right
 
 
 class DenoisingUNet(nn.Module):
@@ -40,14 +43,18 @@ class DenoisingUNet(nn.Module):
         out: Tensor = self.out(h)
         return out
 
-    def encode(self, x: Tensor, timestep: Tensor, *, blocks: int = len(WIDTHS) - 1) -> Tensor:
+    def encode(
+        self, x: Tensor, timestep: Tensor, *, blocks: int = len(WIDTHS) - 1, halo: Halo = (0, 0, 0, 0)
+    ) -> Tensor:
         """The tensor after full down-sampling: (B, 128, D/8, H, W), three quarters of the work of a full pass; or that
-        after so many ``blocks``."""
+        after so many ``blocks``. The ``halo`` of ``x`` does not come back: it is cut off as far as nothing inside
+        depends on it any more."""
         time = self._embed(timestep)
         h: Tensor = self.stem(x)
-        for block in self.down[:blocks]:
+        for done, block in enumerate(self.down[:blocks]):
+            h, halo = _trim(h, halo, _BLOCK_HALO * (blocks - done))
             h = block(h, time)
-        return h
+        return _trim(h, halo, 0)[0]
 
     def _embed(self, timestep: Tensor) -> Tensor:
         half = TIME_WIDTH // 2
@@ -80,6 +87,13 @@ class _Block(nn.Module):
         h = self.norm2(torch.relu_(_convolve(self.conv2, h)))
         out: Tensor = self.transform(h)
         return out
+
+
+def _trim(h: Tensor, halo: Halo, most: int) -> tuple[Tensor, Halo]:
+    """``h`` (…, H, W) with at ``most`` so much of its halo, and what is left of that."""
+    above, below, before, after = (max(0, side - most) for side in halo)
+    rows, cols = slice(above, h.shape[-2] - below), slice(before, h.shape[-1] - after)
+    return h[..., rows, cols], (halo[0] - above, halo[1] - below, halo[2] - before, halo[3] - after)
 
 
 def _convolve(conv: nn.Module, x: Tensor) -> Tensor:

@@ -28,6 +28,17 @@ def test_shapes(denoiser, shape):
         assert denoiser.encode(x, t).shape == (shape[0], 128, shape[2] // 8, *shape[3:])
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+@pytest.mark.parametrize("halo", [(13, 13, 13, 13), (0, 13, 5, 0), (2, 0, 0, 9)])
+def test_a_halo_is_cut_off_and_changes_nothing(denoiser, blocks, halo):
+    above, below, before, after = halo
+    x, t = torch.randn(1, 1, 8, above + 3 + below, before + 4 + after), torch.zeros(1, dtype=torch.long)
+    with torch.no_grad():
+        whole, inside = denoiser.encode(x, t, blocks=blocks), denoiser.encode(x, t, blocks=blocks, halo=halo)
+    assert inside.shape[-2:] == (3, 4)
+    torch.testing.assert_close(inside, whole[..., above : above + 3, before : before + 4], atol=1e-5, rtol=1e-4)
+
+
 def test_every_parameter_learns():
     torch.manual_seed(0)
     net = DenoisingUNet()
