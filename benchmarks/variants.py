@@ -157,6 +157,10 @@ _ONE_FACTOR = {
         f"states-{count}": _variant(f"{count} states a channel of Mamba", "network", mamba_states=count)
         for count in (4, 8, 16)
     },
+    **{
+        f"expand-{factor}": _variant(f"a Mamba {factor} times as wide inside", "network", mamba_expand=factor)
+        for factor in (1, 2)
+    },
     "feed-forward": _variant("perceptrons in the transformer", "network", feed_forward=True),
     "no-feed-forward": _variant("no perceptrons in the transformer", "network", feed_forward=False),
     "joint-head": _variant("the joint head alone decides", "network", average_branches=False),

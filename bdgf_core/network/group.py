@@ -57,6 +57,7 @@ class GroupConfig:
     guidance_kernel: int = 1
     attention_cells: int = 3
     mamba_states: int = 16
+    mamba_expand: int = 2
     feed_forward: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
@@ -73,7 +74,7 @@ class GroupConfig:
             if type(value).__name__ != part.type and not (part.type == "float" and type(value) is int):
                 raise ValueError(f"{part.name} is {value!r}, no {part.type}")
         least_of = {"spectral": 1, "second": 0, "diffusion": 1, "classes": 1, "trees": 0, "landmarks": 0,
-                    "mamba_states": 1}  # fmt: skip
+                    "mamba_states": 1, "mamba_expand": 1}  # fmt: skip
         for name, least in least_of.items():
             if not least <= getattr(self, name) <= _MOST_CHANNELS:
                 raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
@@ -161,6 +162,7 @@ class GroupNetwork(nn.Module):
             self.mamba = GuidedMamba(
                 c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
                 embedding=EMBEDDING, patch=c.patch, cells=c.attention_cells, states=c.mamba_states,
+                expand=c.mamba_expand,
             )  # fmt: skip
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)

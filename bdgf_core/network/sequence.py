@@ -23,10 +23,10 @@ class SequenceEncoder(nn.Module):
     brings the bands to E channels.
     """
 
-    def __init__(self, bands: int, *, embedding: int, patch: int, states: int) -> None:
+    def __init__(self, bands: int, *, embedding: int, patch: int, states: int, expand: int) -> None:
         super().__init__()
         self.embed = nn.Linear(patch * patch, embedding)
-        self.mamba = MambaBlock(embedding, d_state=states)
+        self.mamba = MambaBlock(embedding, d_state=states, expand=expand)
         self.restore = nn.Linear(embedding, patch * patch)
         self.mix = nn.Conv2d(bands, embedding, 1)
         self.norm: nn.Module = nn.BatchNorm2d(embedding)
@@ -63,10 +63,11 @@ class GuidedMamba(nn.Module):
         patch: int,
         cells: int,
         states: int,
+        expand: int,
     ) -> None:
         super().__init__()
         self.cells = cells
-        how = {"embedding": embedding, "patch": patch, "states": states}
+        how = {"embedding": embedding, "patch": patch, "states": states, "expand": expand}
         self.spectral = SequenceEncoder(spectral, **how)
         self.second = SequenceEncoder(second, **how) if second else None
         self.reduce = nn.Conv2d(diffusion, embedding, 1) if guided and diffusion else None

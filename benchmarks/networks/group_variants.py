@@ -16,10 +16,10 @@ class PixelSequenceEncoder(nn.Module):
     """A Mamba block along the P·P pixels of a patch, row by row: (B, bands, P, P) → (B, E, P, P). The other reading of
     Eq. 20, where our token is one band's patch."""
 
-    def __init__(self, bands: int, *, embedding: int, states: int) -> None:
+    def __init__(self, bands: int, *, embedding: int, states: int, expand: int) -> None:
         super().__init__()
         self.embed = nn.Linear(bands, embedding)
-        self.mamba = MambaBlock(embedding, d_state=states)
+        self.mamba = MambaBlock(embedding, d_state=states, expand=expand)
         self.restore = nn.Linear(embedding, bands)
         self.mix = nn.Conv2d(bands, embedding, 1)
         self.norm = nn.BatchNorm2d(embedding)
@@ -34,7 +34,7 @@ class PixelSequenceEncoder(nn.Module):
 def with_pixel_tokens(config: GroupConfig) -> GroupNetwork:
     network = GroupNetwork(config)
     if config.mamba:
-        how = {"embedding": EMBEDDING, "states": config.mamba_states}
+        how = {"embedding": EMBEDDING, "states": config.mamba_states, "expand": config.mamba_expand}
         network.mamba.spectral = PixelSequenceEncoder(config.spectral, **how)  # type: ignore[assignment]
         if config.second:
             network.mamba.second = PixelSequenceEncoder(config.second, **how)  # type: ignore[assignment]
