@@ -253,8 +253,8 @@ def _found(
     with reader.device.autocast():
         judged = parts.run(
             lambda count: classifier.network.classify_image(
-                seen.spectral, seen.second, seen.diffusion, batch=batch // count, on_batch=progress.check_canceled,
-                disagreement=bool(config.disagreement),
+                seen.spectral, seen.second, seen.diffusion, batch=batch // count, wanted=torch.from_numpy(enough),
+                on_batch=progress.check_canceled, disagreement=bool(config.disagreement),
             )
         )  # fmt: skip
     layers = judged.float().cpu().numpy()

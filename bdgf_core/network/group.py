@@ -73,8 +73,7 @@ class GroupConfig:
             value = getattr(self, part.name)
             if type(value).__name__ != part.type and not (part.type == "float" and type(value) is int):
                 raise ValueError(f"{part.name} is {value!r}, no {part.type}")
-        least_of = {"spectral": 1, "second": 0, "diffusion": 1, "classes": 1, "trees": 0, "landmarks": 0,
-                    "mamba_states": 1, "mamba_expand": 1}  # fmt: skip
+        least_of = {"spectral": 1, "second": 0, "diffusion": 1, "classes": 1, "trees": 0, "landmarks": 0}
         for name, least in least_of.items():
             if not least <= getattr(self, name) <= _MOST_CHANNELS:
                 raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
@@ -82,6 +81,8 @@ class GroupConfig:
             raise ValueError(f"a patch of {self.patch} pixels a side is not odd and from 7 to 15")
         if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, self.patch):
             raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
+        if not (1 <= self.mamba_states <= 256 and 1 <= self.mamba_expand <= 16):
+            raise ValueError(f"Mamba of {self.mamba_states} states, {self.mamba_expand} times as wide inside")
         others = self.trees_share, self.regression_share
         if not (min(others) >= 0 and sum(others) <= 1 + 1e-6):
             raise ValueError(f"shares of the trees and the regression of {others}")
@@ -196,11 +197,13 @@ class GroupNetwork(nn.Module):
         diffusion: Optional[Tensor],
         *,
         batch: int,
+        wanted: Optional[Tensor] = None,
         on_batch: Callable[[], None] = lambda: None,
         disagreement: bool = False,
     ) -> Tensor:
         """Class probabilities (K, H − P + 1, W − P + 1) for every full patch of an image; inputs (channels, H, W).
-        With ``disagreement`` that of the branches follows as channel K.
+        With ``disagreement`` that of the branches follows as channel K. Where batches hold none that is ``wanted``,
+        bool (H − P + 1, W − P + 1), by default all, they are left out and NaN.
 
         What depends on single pixels or on valid convolutions is computed once for the image; the rest of the
         transformer, the Mamba branch and a padded CNN see patches, ``batch`` at a time. Equal to :meth:`forward` on
@@ -248,9 +251,9 @@ class GroupNetwork(nn.Module):
             found = self.probabilities(output)
             return torch.cat((found, self.disagreement(output)[:, None]), 1) if disagreement else found
 
-        blocks = _blocks(rows, cols, batch)
+        blocks = [block for block in _blocks(rows, cols, batch) if wanted is None or bool(wanted[block].any())]
         found = [classify(block) for block in blocks] if spectral.is_cuda else side_by_side(classify, blocks)
-        out = found[0].new_empty((rows, cols, found[0].shape[1]))
+        out = spectral.new_full((rows, cols, c.classes + int(disagreement)), torch.nan)
         for block, values in zip(blocks, found):
             out[block] = values.view(out[block].shape)
         return out.movedim(2, 0)
@@ -377,8 +380,9 @@ def _patches(image: Tensor, block: Block, side: int, step: int = 1) -> Tensor:
 
 
 def _blocks(rows: int, cols: int, most: int) -> list[Block]:
-    """Rectangles of at most so many pixels that cover ``rows`` × ``cols``."""
-    width = -(-cols // -(-cols // most))
+    """Rectangles of at most so many pixels, about square, that cover ``rows`` × ``cols``: patches share the most of
+    what they see, and the most of them lie where there is no data."""
+    width = -(-cols // -(-cols // math.isqrt(most)))
     height = max(1, most // width)
     return [
         (slice(row, min(row + height, rows)), slice(col, min(col + width, cols)))

@@ -176,6 +176,16 @@ def test_batches_make_no_difference():
 
 
 @torch.no_grad()
+def test_batches_without_wanted_pixels_are_left_out():
+    network, images = build(FULL), draw(FULL, 15, 13)
+    wanted, calls = torch.zeros(7, 5, dtype=torch.bool), []
+    wanted[5, 1] = wanted[6, 4] = True
+    found = network.classify_image(*images, batch=4, wanted=wanted, on_batch=lambda: calls.append(1))
+    assert torch.equal(found[:, wanted], network.classify_image(*images, batch=4)[:, wanted])
+    assert found[:, :4].isnan().all() and len(calls) == 2
+
+
+@torch.no_grad()
 def test_each_batch_is_announced():
     calls = []
     build(FULL).classify_image(*draw(FULL, 12, 12), batch=5, on_batch=lambda: calls.append(1))
