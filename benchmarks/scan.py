@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import sys
 import time
 from pathlib import Path
@@ -75,8 +76,9 @@ def high_water() -> float:
     return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024 if status.exists() else float("nan")
 
 
-def spin() -> None:
-    while True:
+def spin(parent: int) -> None:
+    """For as long as the parent lives, however it ends."""
+    while os.getppid() == parent:
         pass
 
 
@@ -88,7 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.busy:
-        multiprocessing.get_context("spawn").Process(target=spin, daemon=True).start()
+        multiprocessing.get_context("spawn").Process(target=spin, args=(os.getpid(),), daemon=True).start()
     forms = {name: scan for name in ("ours", "loop", "fused", "mamba-ssm") if (scan := form(name)) is not None}
     print(f"{'B, L, D':>14}  {'form':10}{'forward':>10}{'ratio':>7}{'fwd+bwd':>10}{'ratio':>7}{'peak MiB':>10}")
     for case in CASES:
