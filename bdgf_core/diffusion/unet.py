@@ -12,6 +12,8 @@ from typing import Tuple
 import torch
 from torch import Tensor, nn
 
+from bdgf_core.convolution import Conv3d
+
 WIDTHS = (16, 32, 64, 128)
 TIME_WIDTH = 32
 DEPTH_DIVISOR = 8
@@ -74,17 +76,17 @@ class _Block(nn.Module):
     def __init__(self, width_in: int, width_out: int, *, up: bool) -> None:
         super().__init__()
         self.time = nn.Linear(TIME_WIDTH, width_out)
-        self.conv1 = nn.Conv3d(2 * width_in if up else width_in, width_out, 3, padding=1)
+        self.conv1 = Conv3d(2 * width_in if up else width_in, width_out, 3, padding=1)
         self.norm1 = nn.BatchNorm3d(width_out)
-        self.conv2 = nn.Conv3d(width_out, width_out, 3, padding=1)
+        self.conv2 = Conv3d(width_out, width_out, 3, padding=1)
         self.norm2 = nn.BatchNorm3d(width_out)
         transform = nn.ConvTranspose3d if up else nn.Conv3d
         self.transform = transform(width_out, width_out, (4, 5, 5), stride=(2, 1, 1), padding=(1, 2, 2))
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        h = self.norm1(torch.relu_(_convolve(self.conv1, x)))
+        h = self.norm1(torch.relu_(self.conv1(x)))
         h = h + torch.relu(self.time(time))[:, :, None, None, None]
-        h = self.norm2(torch.relu_(_convolve(self.conv2, h)))
+        h = self.norm2(torch.relu_(self.conv2(h)))
         out: Tensor = self.transform(h)
         return out
 
@@ -94,12 +96,3 @@ def _trim(h: Tensor, halo: Halo, most: int) -> tuple[Tensor, Halo]:
     above, below, before, after = (max(0, side - most) for side in halo)
     rows, cols = slice(above, h.shape[-2] - below), slice(before, h.shape[-1] - after)
     return h[..., rows, cols], (halo[0] - above, halo[1] - below, halo[2] - before, halo[3] - after)
-
-
-def _convolve(conv: nn.Module, x: Tensor) -> Tensor:
-    """At a depth of two in float32 where a CPU learns: there oneDNN's bfloat16 gradient of a weight 3 deep holds what
-    lay in memory before (seen with AVX512-BF16 in oneDNN 3.12)."""
-    if x.is_cuda or x.shape[2] != 2 or not torch.is_grad_enabled():
-        return conv(x)  # type: ignore[no-any-return]
-    with torch.autocast("cpu", enabled=False):
-        return conv(x.float())  # type: ignore[no-any-return]

@@ -15,6 +15,8 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
+from bdgf_core.convolution import Conv3d
+
 WIDTHS = (8, 16, 32)
 
 
@@ -32,9 +34,9 @@ class GuidedCNN(nn.Module):
         self.crop = 0 if padded else 1
         self.bands = [spectral - 2 * (1 - depth) * i for i in range(4)]
         padding = (depth, around, around)
-        self.w1_3d = nn.Conv3d(1, WIDTHS[0], 3, padding=padding)
-        self.w2_3d = nn.Conv3d(WIDTHS[0], WIDTHS[1], 3, padding=padding)
-        self.w3_3d = nn.Conv3d(WIDTHS[1], WIDTHS[2], 3, padding=padding)
+        self.w1_3d = Conv3d(1, WIDTHS[0], 3, padding=padding)
+        self.w2_3d = Conv3d(WIDTHS[0], WIDTHS[1], 3, padding=padding)
+        self.w3_3d = Conv3d(WIDTHS[1], WIDTHS[2], 3, padding=padding)
         self.norm1 = nn.BatchNorm3d(WIDTHS[0])
         self.norm2 = nn.BatchNorm3d(WIDTHS[1])
         merged = WIDTHS[2] * self.bands[3]

@@ -14,6 +14,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
+from bdgf_core.convolution import Conv3d
 from bdgf_core.network.attention import CrossAttention, SelfAttention
 from bdgf_core.network.group import EMBEDDING, GroupConfig
 from bdgf_core.network.transformer import TOKENS, Tokenizer
@@ -28,7 +29,7 @@ class FusionHCT(OtherNetwork):
 
     def __init__(self, config: GroupConfig) -> None:
         super().__init__(config)
-        self.volume = nn.Sequential(nn.Conv3d(1, _MAPS, 3, padding=1), nn.BatchNorm3d(_MAPS), nn.ReLU())
+        self.volume = nn.Sequential(Conv3d(1, _MAPS, 3, padding=1), nn.BatchNorm3d(_MAPS), nn.ReLU())
         self.flat = conv_block(_MAPS * config.spectral, EMBEDDING)
         streams = ["spectral"]
         if config.second:

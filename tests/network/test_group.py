@@ -175,6 +175,27 @@ def test_batches_make_no_difference():
     assert all((one - other).abs().max() <= 1e-6 for other in others)
 
 
+@pytest.mark.parametrize("spectral", [1, 2, 3, 8])
+def test_gradients_in_bfloat16_are_near_those_in_float32(spectral):
+    config = replace(FULL, spectral=spectral, dropout=0.0)
+    network, images = build(config).train(), draw(config, 8)
+    target = torch.randint(config.classes, (8,))
+
+    def gradients(bfloat16: bool) -> dict[str, torch.Tensor]:
+        network.zero_grad()
+        left = [torch.full((2**k,), torch.nan) for k in range(3, 21)]
+        del left  # what is allocated next holds it
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            output = network(*images)
+        network.loss(output, target)[0].backward()
+        return {name: p.grad.clone() for name, p in network.named_parameters() if "3d.weight" in name}
+
+    wanted = gradients(False)
+    for _ in range(3):
+        for name, found in gradients(True).items():
+            assert (found - wanted[name]).norm() <= 0.7 * wanted[name].norm(), name
+
+
 @torch.no_grad()
 def test_batches_without_wanted_pixels_are_left_out():
     network, images = build(FULL), draw(FULL, 15, 13)
