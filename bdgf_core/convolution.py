@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 
 class Conv3d(nn.Conv3d):
-    """In float32 where a CPU learns from a depth of two: there oneDNN's bfloat16 gradient of a padded weight 3 deep holds
-    what lay in memory before (seen with AVX512-BF16 in oneDNN 3.12)."""
+    """In float32 where a CPU learns from a depth of two: there oneDNN's bfloat16 gradient of a padded weight 3 deep
+    holds what lay in memory before (seen with AVX512-BF16 in oneDNN 3.12)."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cuda or x.shape[2] != 2 or not torch.is_grad_enabled():
