@@ -28,9 +28,10 @@ def fused_scan() -> Optional[Callable[..., Tensor]]:
     compiler = shutil.which("g++")
     if compiler is None:
         return None
-    library = Path(tempfile.mkdtemp()) / "scan.so"
-    subprocess.run([compiler, *_OPTIONS, str(_SOURCE), "-o", str(library)], check=True)
-    loaded = ctypes.CDLL(str(library))
+    with tempfile.TemporaryDirectory() as folder:  # what is loaded stays loaded
+        library = Path(folder) / "scan.so"
+        subprocess.run([compiler, *_OPTIONS, str(_SOURCE), "-o", str(library)], check=True)
+        loaded = ctypes.CDLL(str(library))
 
     def scan(
         u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, z: Tensor, delta_bias: Tensor,

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
@@ -122,8 +122,7 @@ def _least(subject: Subject, device: Device) -> float:
     """Seconds that a pixel's multiply-adds take at the rates measured now."""
     side, rates = 64, Rates.of(device)
     convolved = denoiser_cost(subject.depth, side, 1, encoder=True).macs
-    plain = replace(device, bfloat16=False)
-    images = subject.images(side + subject.config.patch - 1, plain)
+    images = subject.images(side + subject.config.patch - 1, device)
     multiplied = cost_of(subject.folded, lambda: subject.mapped(images)).macs
     return (convolved / rates.convolution + multiplied / rates.product) / side**2
 
