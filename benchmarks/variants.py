@@ -161,6 +161,10 @@ _ONE_FACTOR = {
         f"expand-{factor}": _variant(f"a Mamba {factor} times as wide inside", "network", mamba_expand=factor)
         for factor in (1, 2)
     },
+    **{
+        f"token-bands-{count}": _variant(f"{count} bands a token of Mamba", "network", token_bands=count)
+        for count in (1, 2, 4)
+    },
     "feed-forward": _variant("perceptrons in the transformer", "network", feed_forward=True),
     "no-feed-forward": _variant("no perceptrons in the transformer", "network", feed_forward=False),
     "joint-head": _variant("the joint head alone decides", "network", average_branches=False),

@@ -58,6 +58,7 @@ class GroupConfig:
     attention_cells: int = 3
     mamba_states: int = 16
     mamba_expand: int = 2
+    token_bands: int = 1
     feed_forward: bool = True
     label_smoothing: float = 0.0
     dropout: float = 0.0
@@ -81,8 +82,11 @@ class GroupConfig:
             raise ValueError(f"a patch of {self.patch} pixels a side is not odd and from 7 to 15")
         if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, self.patch):
             raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
-        if not (1 <= self.mamba_states <= 256 and 1 <= self.mamba_expand <= 16):
-            raise ValueError(f"Mamba of {self.mamba_states} states, {self.mamba_expand} times as wide inside")
+        if not (1 <= self.mamba_states <= 256 and 1 <= self.mamba_expand <= 16 and 1 <= self.token_bands <= 64):
+            raise ValueError(
+                f"Mamba of {self.mamba_states} states, {self.mamba_expand} times as wide inside, {self.token_bands} "
+                "bands a token"
+            )
         others = self.trees_share, self.regression_share
         if not (min(others) >= 0 and sum(others) <= 1 + 1e-6):
             raise ValueError(f"shares of the trees and the regression of {others}")
@@ -163,7 +167,7 @@ class GroupNetwork(nn.Module):
             self.mamba = GuidedMamba(
                 c.spectral, c.second, diffusion=guidance(c.guide_mamba), local=c.cnn, guided=c.guide_mamba,
                 embedding=EMBEDDING, patch=c.patch, cells=c.attention_cells, states=c.mamba_states,
-                expand=c.mamba_expand,
+                expand=c.mamba_expand, token_bands=c.token_bands,
             )  # fmt: skip
         self.heads = nn.ModuleDict({name: nn.Linear(EMBEDDING, c.classes) for name in c.branches})
         self.head = nn.Linear(EMBEDDING * len(c.branches), c.classes)

@@ -19,21 +19,25 @@ from .mamba import MambaBlock
 class SequenceEncoder(nn.Module):
     """A Mamba block along the bands (Eq. 20): (B, bands, P, P) → (B, E, P, P).
 
-    A token is one band's patch. The tokens go back to patches, are added to the input, and a 1×1 convolution
-    brings the bands to E channels.
+    A token is the patch of one band, or of ``token_bands`` neighbours: fewer tokens, and as much less work. The tokens
+    go back to patches, are added to the input, and a 1×1 convolution brings the bands to E channels.
     """
 
-    def __init__(self, bands: int, *, embedding: int, patch: int, states: int, expand: int) -> None:
+    def __init__(self, bands: int, *, embedding: int, patch: int, states: int, expand: int, token_bands: int) -> None:
         super().__init__()
-        self.embed = nn.Linear(patch * patch, embedding)
+        self.token_bands = min(token_bands, bands)
+        self.embed = nn.Linear(self.token_bands * patch * patch, embedding)
         self.mamba = MambaBlock(embedding, d_state=states, expand=expand)
-        self.restore = nn.Linear(embedding, patch * patch)
+        self.restore = nn.Linear(embedding, self.token_bands * patch * patch)
         self.mix = nn.Conv2d(bands, embedding, 1)
         self.norm: nn.Module = nn.BatchNorm2d(embedding)
 
     def forward(self, x: Tensor) -> Tensor:
         bands = x.flatten(2)  # (B, bands, P·P)
-        restored = self.restore(self.mamba(self.embed(bands))) + bands
+        short = -bands.shape[1] % self.token_bands
+        whole = F.pad(bands, (0, 0, 0, short)) if short else bands
+        tokens = whole.reshape(len(x), -1, self.embed.in_features)
+        restored = self.restore(self.mamba(self.embed(tokens))).view(whole.shape)[:, : bands.shape[1]] + bands
         mixed = self.mix(restored.view(x.shape).contiguous(memory_format=torch.channels_last))
         return torch.relu_(self.norm(mixed))
 
@@ -64,10 +68,13 @@ class GuidedMamba(nn.Module):
         cells: int,
         states: int,
         expand: int,
+        token_bands: int,
     ) -> None:
         super().__init__()
         self.cells = cells
-        how = {"embedding": embedding, "patch": patch, "states": states, "expand": expand}
+        how = {
+            "embedding": embedding, "patch": patch, "states": states, "expand": expand, "token_bands": token_bands,
+        }  # fmt: skip
         self.spectral = SequenceEncoder(spectral, **how)
         self.second = SequenceEncoder(second, **how) if second else None
         self.reduce = nn.Conv2d(diffusion, embedding, 1) if guided and diffusion else None
