@@ -142,7 +142,8 @@ def group_network(config: GroupConfig, tensors: Tensors) -> GroupNetwork:
         lambda: GroupNetwork(config), {name: found for name, found in tensors.items() if not name.startswith(_JOINED)}
     )
     if config.trees:
-        features = statistics_count(config.spectral + config.second, config.diffusion if config.guide_trees else 0)
+        sensors, diffusion = config.spectral + config.second, config.diffusion if config.guide_trees else 0
+        features = statistics_count(sensors, diffusion, patch=config.patch, widest=config.tree_window)
         network.trees = Trees.of(grown, features=features, classes=config.classes, trees=config.trees)
     elif grown:
         raise ValueError("it has trees that its network does not want")

@@ -358,6 +358,7 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         guidance_kernel=3 if preset.as_printed else 1,
         attention_cells=PATCH if preset.as_printed else 3,
         mamba_states=16 if preset.as_printed else 4,
+        token_bands=1 if preset.as_printed else 2,
         label_smoothing=preset.label_smoothing,
         dropout=preset.dropout,
         average_branches=not preset.as_printed,

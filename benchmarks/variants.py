@@ -143,6 +143,10 @@ _ONE_FACTOR = {
     },
     "guide-trees": _variant("trees that see the diffusion features too", "network", guide_trees=True),
     "unguided-trees": _variant("trees that see no diffusion features", "network", guide_trees=False),
+    **{
+        f"tree-window-{side}": _variant(f"trees that see windows of up to {side}×{side}", "network", tree_window=side)
+        for side in (3, 5, 9)
+    },
     "no-regression": _variant("no regression on pixels", "network", landmarks=0, trees_share=0.5, regression_share=0.0),
     **{
         f"landmarks-{count}": _variant(

@@ -36,7 +36,8 @@ class GroupConfig:
 
     So many ``trees`` and a regression on so many ``landmarks`` join the branches once they have learned, see
     :class:`Trees` and :class:`KernelRegression`; ``trees_share`` and ``regression_share`` of the answer are theirs,
-    the rest that of the branches."""
+    the rest that of the branches. ``token_bands`` neighbours share a token of Mamba; the trees see statistics in
+    windows of up to ``tree_window`` pixels a side."""
 
     spectral: int
     second: int
@@ -66,6 +67,7 @@ class GroupConfig:
     trees: int = 0
     trees_share: float = 0.5
     guide_trees: bool = True
+    tree_window: int = 3
     landmarks: int = 0
     regression_share: float = 0.0
 
@@ -87,6 +89,8 @@ class GroupConfig:
                 f"Mamba of {self.mamba_states} states, {self.mamba_expand} times as wide inside, {self.token_bands} "
                 "bands a token"
             )
+        if not 1 <= self.tree_window <= 15:
+            raise ValueError(f"trees that see {self.tree_window} pixels a side")
         others = self.trees_share, self.regression_share
         if not (min(others) >= 0 and sum(others) <= 1 + 1e-6):
             raise ValueError(f"shares of the trees and the regression of {others}")
@@ -288,7 +292,9 @@ class GroupNetwork(nn.Module):
 
     def tree_features(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> Tensor:
         """What the trees see of every full patch: (B, channels, rows, cols) → (B · patches, F)."""
-        return window_statistics(spectral, second, diffusion if self.config.guide_trees else None, self.config.patch)
+        c = self.config
+        given = diffusion if c.guide_trees else None
+        return window_statistics(spectral, second, given, patch=c.patch, widest=c.tree_window)
 
     def disagreement(self, output: GroupOutput) -> Tensor:
         """How far the branches' opinions lie apart (B,), from 0, all alike, to 1, each sure of another class: the

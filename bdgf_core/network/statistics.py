@@ -23,26 +23,33 @@ def patch_statistics(spectral: Tensor, second: Optional[Tensor], patch: int) -> 
     return _as_rows([_inner(x, patch // 2), mean, _DEVIATION_SCALE * deviation])
 
 
-def window_statistics(spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor], patch: int) -> Tensor:
+def window_statistics(
+    spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor], *, patch: int, widest: int
+) -> Tensor:
     """Of every full patch, (B, channels, rows, cols) → (B · patches, F): of the sensors the centre, and mean and
-    deviation in 3×3, 5×5 and all pixels; of the diffusion features centre and mean. F: :func:`statistics_count`."""
+    deviation in 3×3, 5×5 and all pixels, but for windows of more than ``widest`` a side; of the diffusion features
+    centre and mean. F: :func:`statistics_count`."""
     x = _joined(spectral, second)
     found = [_inner(x, patch // 2)]
-    for side in (*_WINDOWS, patch):
+    for side in _windows(patch, widest):
         found += _moments(_inner(x, (patch - side) // 2), side)
     if diffusion is not None:
         found += [_inner(diffusion.float(), patch // 2), box_mean(diffusion.float(), patch)]
     return _as_rows(found)
 
 
-def statistics_count(sensors: int, diffusion: int) -> int:
+def statistics_count(sensors: int, diffusion: int, *, patch: int, widest: int) -> int:
     """F of :func:`window_statistics`, for so many channels of both sensors and of the diffusion features."""
-    return sensors * (1 + 2 * (len(_WINDOWS) + 1)) + 2 * diffusion
+    return sensors * (1 + 2 * len(_windows(patch, widest))) + 2 * diffusion
 
 
 def box_mean(x: Tensor, side: int) -> Tensor:
     """Means over windows of ``side`` × ``side``, rows first: 2 · side additions instead of side²."""
     return F.avg_pool2d(F.avg_pool2d(x, (side, 1), 1), (1, side), 1)
+
+
+def _windows(patch: int, widest: int) -> list[int]:
+    return [side for side in (*_WINDOWS, patch) if side <= widest]
 
 
 def _moments(x: Tensor, side: int) -> tuple[Tensor, Tensor]:

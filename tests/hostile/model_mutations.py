@@ -300,6 +300,8 @@ _CHANGES: dict[str, Change] = {
     "no cells": lambda p, c: c["method"]["network"].update(attention_cells=0),
     "no states": lambda p, c: c["method"]["network"].update(mamba_states=0),
     "a million states": lambda p, c: c["method"]["network"].update(mamba_states=1_000_000),
+    "no band a token": lambda p, c: c["method"]["network"].update(token_bands=0),
+    "trees that see the whole town": lambda p, c: c["method"]["network"].update(tree_window=1001),
     "a Mamba without width": lambda p, c: c["method"]["network"].update(mamba_expand=0),
     "no branch": lambda p,
     c: c["method"]["network"].update(cnn=False, transformer=False, mamba=False),
