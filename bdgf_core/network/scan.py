@@ -50,7 +50,9 @@ def selective_scan(
     dtype = torch.promote_types(u.dtype, torch.float32)
 
     def inside(x: Tensor) -> Tensor:
-        return (x.transpose(1, 2) if x.dim() == 3 else x).to(dtype)
+        if x.dim() < 3:
+            return x.to(dtype)
+        return x.transpose(1, 2) if backend == "pooled" else x.transpose(1, 2).to(dtype)  # it does so chunk by chunk
 
     with torch.autocast(u.device.type, enabled=False):
         optional = (None if x is None else inside(x) for x in (D, z, delta_bias))

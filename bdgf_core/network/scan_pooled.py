@@ -5,6 +5,8 @@
 A state is kept as (b, N, D), the long axis innermost, and exp(x) is computed as exp2(x log2 e), as in mamba-ssm's
 kernel: torch vectorises exp2 better.
 
+Half-precision operands become float32 in the copy that puts a chunk's time first, and its result half again.
+
 Nothing of size B L N D is ever held: the backward pass computes the states of a chunk anew. Python threads instead of
 OpenMP: the single operations are small, and OpenMP's barriers between them stall whenever a core is shared. The
 arithmetic of a sample does not depend on its chunk, so the forward pass is bitwise the same for any chunking.
@@ -65,7 +67,7 @@ class _PooledScan(torch.autograd.Function):
 
         def work(part: slice) -> None:
             x = _chunk(operands, part)
-            grads = _chunk_gradients(x, grad_result[part].transpose(0, 1).contiguous(), ctx.softplus)
+            grads = _chunk_gradients(x, _by_time(grad_result[part], x.A.dtype), ctx.softplus)
             for name, out in per_sample.items():
                 out[part] = grads[name].transpose(0, 1)
             shares[part.start] = [grads[name] for name in shared]
@@ -79,15 +81,16 @@ class _PooledScan(torch.autograd.Function):
 
 
 def _chunk(operands: Operands, part: slice) -> Operands:
-    """The samples of a chunk, time first and dense: u, delta, z (L, b, D), B, C (L, b, N)."""
+    """The samples of a chunk, time first, dense and of A's type: u, delta, z (L, b, D), B, C (L, b, N)."""
+    dtype = operands.A.dtype
+    u, delta, B, C = (_by_time(x[part], dtype) for x in (operands.u, operands.delta, operands.B, operands.C))
+    z = None if operands.z is None else _by_time(operands.z[part], dtype)
+    return operands._replace(u=u, delta=delta, B=B, C=C, z=z)
 
-    def by_time(x: Tensor) -> Tensor:
-        return x[part].transpose(0, 1).contiguous()
 
-    u, delta, A, B, C, D, z, delta_bias = operands
-    return Operands(
-        by_time(u), by_time(delta), A, by_time(B), by_time(C), D, None if z is None else by_time(z), delta_bias
-    )
+def _by_time(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """(b, L, ·) → (L, b, ·), dense."""
+    return x.transpose(0, 1).to(dtype, memory_format=torch.contiguous_format)
 
 
 def _chunk_gradients(x: Operands, grad: Tensor, softplus: bool) -> dict[str, Tensor]:
