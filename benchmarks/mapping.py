@@ -64,6 +64,7 @@ def map_speed(
     if min([*sides, 1 if rows is None else rows, sampled]) < 1:
         raise InputError("A mosaic has at least one pixel a side and one row with data, and a pixel is sampled.")
     subject = Subject.of_file(classifier, "quick").to(device)
+    work = _Work.of(subject, device)
     arrays = {name: np.asarray(a) for name, a in opened.stack.read(_whole(opened.stack.grid)).arrays.items()}
     found = []
     for side in (None, *sides):
@@ -74,7 +75,7 @@ def map_speed(
                 sources = {n: {"path": str(folder / f"{n}.tif")} for n in arrays}
                 for sensor, array in arrays.items():
                     _mosaic(array, opened.stack.grid, side, rows, folder / f"{sensor}.tif")
-            naive, least = patchwise(subject, device, sampled=sampled), _least(subject, device)
+            naive, least = patchwise(subject, device, sampled=sampled), work.seconds(Rates.of(device))
             job = {**sources, "classifier": str(classifier), "output": str(folder / "map.tif"), "resume": False}
             if memory_mb:
                 job["memory_mb"] = memory_mb
@@ -83,7 +84,8 @@ def map_speed(
         found.append(
             Mapped(side, made["pixels"], made["seconds"], made["peak_memory_mb"], naive / pixel, least / pixel)
         )
-        progress.message(f"{mapped_table(found[-1:]).rows[0]}")
+        table = mapped_table(found[-1:])
+        progress.message("; ".join(f"{name}: {value}" for name, value in zip(table.head, table.rows[0])) + ".")
     return found
 
 
@@ -118,13 +120,22 @@ def _mosaic(array: NDArray[Any], grid: Grid, side: int, rows: Optional[int], pat
             raster.write(window, part)
 
 
-def _least(subject: Subject, device: Device) -> float:
-    """Seconds that a pixel's multiply-adds take at the rates measured now."""
-    side, rates = 64, Rates.of(device)
-    convolved = denoiser_cost(subject.depth, side, 1, encoder=True).macs
-    images = subject.images(side + subject.config.patch - 1, device)
-    multiplied = cost_of(subject.folded, lambda: subject.mapped(images)).macs
-    return (convolved / rates.convolution + multiplied / rates.product) / side**2
+@dataclass(frozen=True)
+class _Work:
+    """Multiply-adds of a pixel of a map, in the encoder and in the network."""
+
+    convolved: float
+    multiplied: float
+
+    @classmethod
+    def of(cls, subject: Subject, device: Device) -> _Work:
+        side = 64
+        images = subject.images(side + subject.config.patch - 1, device)
+        multiplied = cost_of(subject.folded, lambda: subject.mapped(images)).macs
+        return cls(denoiser_cost(subject.depth, side, 1, encoder=True).macs / side**2, multiplied / side**2)
+
+    def seconds(self, rates: Rates) -> float:
+        return self.convolved / rates.convolution + self.multiplied / rates.product
 
 
 def _classify(job: dict[str, Any], path: Path) -> dict[str, Any]:
