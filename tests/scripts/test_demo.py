@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from scene import simulate_scene
 
 pytest.importorskip("qgis.core")
 
@@ -20,9 +20,8 @@ def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.long
-def test_ends_with_the_paths_of_map_report_and_picture(simulated_scene: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "Größe und Maß"
-    shutil.copytree(simulated_scene, folder)
+def test_ends_with_the_paths_of_map_report_and_picture(tmp_path: Path) -> None:
+    folder = simulate_scene(tmp_path / "Größe und Maß", size=160)  # every class has labels enough
     files = ("hyperspectral.tif", "sar.tif", "training_polygons.gpkg")
     done = run_demo(folder, *files, "class", "sar_linear")
     assert done.returncode == 0, done.stderr
