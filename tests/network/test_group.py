@@ -10,6 +10,7 @@ import torch
 
 from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, GroupOutput, gather_patches
 from bdgf_core.network.regression import KernelRegression
+from bdgf_core.network.sequence import SequenceEncoder
 from bdgf_core.network.trees import Trees
 
 FULL = GroupConfig(spectral=4, second=2, diffusion=16, classes=3)  # the paper's parts
@@ -121,6 +122,27 @@ def test_an_image_is_classified_like_its_patches(padded, kernel, cells, second):
     found = network.classify_image(*images, batch=16)
     assert (found - batches(network, images)).abs().max() <= 1e-5
     assert torch.allclose(found.sum(0), torch.ones(6, 4))
+
+
+@pytest.mark.parametrize("spectral", [1, 2, 5, 6, 7])
+@torch.no_grad()
+def test_an_image_is_classified_like_its_patches_with_several_bands_a_token(spectral):
+    config = replace(FULL, spectral=spectral, token_bands=3)
+    network, images = build(config), draw(config, 14, 12)
+    assert (network.classify_image(*images, batch=16) - batches(network, images)).abs().max() <= 1e-5
+
+
+@torch.no_grad()
+def test_a_token_holds_the_patches_of_neighbouring_bands():
+    torch.manual_seed(0)
+    encoder = SequenceEncoder(5, embedding=64, patch=9, states=4, expand=2, token_bands=2).eval()
+    x = torch.randn(3, 5, 9, 9)
+    bands = [*x.flatten(2).unbind(1), torch.zeros(3, 81)]  # what the last token lacks is 0
+    pairs = torch.stack([torch.cat(bands[i : i + 2], 1) for i in (0, 2, 4)], 1)  # (B, 3, 2 · 81)
+    restored = encoder.restore(encoder.mamba(encoder.embed(pairs)))
+    parts = [restored[:, i // 2, 81 * (i % 2) : 81 * (i % 2 + 1)].view(3, 9, 9) for i in range(5)]
+    expected = torch.relu(encoder.norm(encoder.mix(x + torch.stack(parts, 1))))
+    assert torch.allclose(encoder(x), expected, atol=1e-5)
 
 
 @torch.no_grad()
