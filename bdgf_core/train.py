@@ -80,7 +80,7 @@ _PAPER = FitConfig(
 )  # fmt: skip
 PRESETS = {
     "quick": TrainPreset(_QUICK, 3, False, 0, 12, False, False, 0.1, 0.2),
-    "standard": TrainPreset(replace(_QUICK, steps=1500), 4, True, 0, 60, True, False, 0.1, 0.2),
+    "standard": TrainPreset(replace(_QUICK, steps=750), 4, True, 0, 12, False, False, 0.1, 0.2),
     "paper": TrainPreset(_PAPER, 4, True, 200, None, True, True, 0.0, 0.0),
 }
 

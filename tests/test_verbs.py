@@ -466,7 +466,8 @@ def _placed(scene: TinyScene, name: str, value):
     ("preset", "machine", "steps"),
     [
         ("quick", "float32", 77), ("quick", "matrix units", 1542), ("quick", "CUDA", 10_280),
-        ("standard", "float32", 2570), ("standard", "matrix units", 10_000), ("paper", "float32", 30_000),
+        ("standard", "float32", 257), ("standard", "matrix units", 2570), ("standard", "CUDA", 10_000),
+        ("paper", "float32", 30_000),
     ],
 )  # fmt: skip
 def test_steps_of_pretraining_go_by_the_machine(preset: str, machine: str, steps: int):

@@ -46,8 +46,8 @@ class PretrainAlgorithm(base.BdgfAlgorithm):
             "without speckle.</p>"
             "<p><b>Bands</b>: leave empty to use all. Bands marked as bad and bands without data are always left "
             "out. The model stores the choice and applies it again in the later steps.</p>"
-            "<p><b>Preset</b>: <i>quick</i> suits a laptop without a GPU (minutes), <i>standard</i> gives better "
-            "features, <i>paper</i> is the published setting and wants a GPU. The log says at the start what it "
+            "<p><b>Preset</b>: <i>quick</i> suits a laptop without a GPU (minutes), <i>standard</i> learns for "
+            "longer, <i>paper</i> is the published setting and wants a GPU. The log says at the start what it "
             "will cost.</p>"
             "<p><b>Device</b>: <i>auto</i> takes a GPU where there is one; the log says which device and why.</p>"
         )
