@@ -36,7 +36,7 @@ class SequenceEncoder(nn.Module):
         bands = x.flatten(2)  # (B, bands, P·P)
         short = -bands.shape[1] % self.token_bands
         whole = F.pad(bands, (0, 0, 0, short)) if short else bands
-        tokens = whole.reshape(len(x), -1, self.embed.in_features)
+        tokens = whole.reshape(len(x), whole.shape[1] // self.token_bands, self.embed.in_features)
         restored = self.restore(self.mamba(self.embed(tokens))).view(whole.shape)[:, : bands.shape[1]] + bands
         mixed = self.mix(restored.view(x.shape).contiguous(memory_format=torch.channels_last))
         return torch.relu_(self.norm(mixed))
