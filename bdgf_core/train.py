@@ -54,16 +54,15 @@ _LANDMARKS = 200
 class TrainPreset:
     """How the network is fitted, and its form: see :class:`FitConfig` and :class:`GroupConfig`. ``epochs`` 0 takes
     the steps of ``fit``. ``feature_components`` diffusion features are reduced to so many principal components;
-    ``guide_cnn`` False spares the CNN their guidance, which after a short pretraining costs more than it gives.
-    ``as_printed`` leaves out what goes beyond the paper. Validation has ``folds``, and with ``random_beside`` one more
-    fit to random pixels, which shows how much such a split flatters."""
+    ``as_printed`` leaves out what goes beyond the paper, and guides the CNN too, which after a short pretraining costs
+    more than it gives. Validation has ``folds``, and with ``random_beside`` one more fit to random pixels, which shows
+    how much such a split flatters."""
 
     fit: FitConfig
     folds: int
     random_beside: bool
     epochs: int
     feature_components: Optional[int]
-    guide_cnn: bool
     as_printed: bool
     label_smoothing: float
     dropout: float
@@ -79,9 +78,9 @@ _PAPER = FitConfig(
     feature_dropout=0.0, symmetries=(0,),
 )  # fmt: skip
 PRESETS = {
-    "quick": TrainPreset(_QUICK, 3, False, 0, 12, False, False, 0.1, 0.2),
-    "standard": TrainPreset(replace(_QUICK, steps=750), 4, True, 0, 12, False, False, 0.1, 0.2),
-    "paper": TrainPreset(_PAPER, 4, True, 200, None, True, True, 0.0, 0.0),
+    "quick": TrainPreset(_QUICK, 3, False, 0, 12, False, 0.1, 0.2),
+    "standard": TrainPreset(replace(_QUICK, steps=750), 4, True, 0, 12, False, 0.1, 0.2),
+    "paper": TrainPreset(_PAPER, 4, True, 200, None, True, 0.0, 0.0),
 }
 
 
@@ -352,7 +351,7 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         second=second,
         diffusion=diffusion,
         classes=classes,
-        guide_cnn=preset.guide_cnn,
+        guide_cnn=preset.as_printed,
         mutual_learning=preset.as_printed,
         padded_cnn=preset.as_printed,
         guidance_kernel=3 if preset.as_printed else 1,
