@@ -57,7 +57,7 @@ class PretrainPreset:
 
 PRESETS = {
     "quick": PretrainPreset(16, 16, 4, 1e-3, None, (3e6, 60e6, 400e6)),
-    "standard": PretrainPreset(64, 32, 4, 4e-4, 10_000, (40e6, 400e6, None)),  # a lunch break on two laptop cores
+    "standard": PretrainPreset(64, 32, 4, 4e-4, 10_000, (40e6, 400e6, None)),
     "paper": PretrainPreset(128, 32, 8, 4e-4, 30_000, (None, None, None)),
 }
 

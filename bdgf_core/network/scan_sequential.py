@@ -16,7 +16,8 @@ from torch import Tensor
 
 
 class Operands(NamedTuple):
-    """u, delta, z (B, L, D), A (D, N), B, C (B, L, N), D, delta_bias (D), all of one floating dtype."""
+    """u, delta, z (B, L, D), A (D, N), B, C (B, L, N), D, delta_bias (D), all of one floating dtype;
+    the pooled scan takes those of samples in half precision as well."""
 
     u: Tensor
     delta: Tensor

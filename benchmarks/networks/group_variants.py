@@ -14,7 +14,7 @@ from bdgf_core.network.mamba import MambaBlock
 
 class PixelSequenceEncoder(nn.Module):
     """A Mamba block along the P·P pixels of a patch, row by row: (B, bands, P, P) → (B, E, P, P). The other reading of
-    Eq. 20, where our token is one band's patch."""
+    Eq. 20, where our token is the patch of a band or several."""
 
     def __init__(self, bands: int, *, embedding: int, states: int, expand: int) -> None:
         super().__init__()
