@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from dataclasses import dataclass
 from typing import ContextManager
@@ -76,8 +77,8 @@ def _choose(name: str, processes: Processes) -> Device:
     if name == "cpu" or (name == "auto" and not gpus):
         why = _ASKED if name == "cpu" else _NO_GPU
         threads = f"{torch.get_num_threads()} threads"
-        amx = _cpu_has("amx_tile")
-        return Device(torch.device("cpu"), threads, why, amx or _cpu_has("avx512_bf16"), amx)
+        amx, avx512 = (_may_bfloat16() and _cpu_has(unit) for unit in ("amx_tile", "avx512_bf16"))
+        return Device(torch.device("cpu"), threads, why, amx or avx512, amx)
     if gpus and processes.local_count > (1 if ":" in name else gpus):
         raise DeviceError(
             tr(
@@ -103,8 +104,13 @@ def _choose(name: str, processes: Processes) -> Device:
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     why = _FOUND if name == "auto" else _ASKED
     # Older GPUs than Ampere only emulate bfloat16, and torch says that they support it.
-    bfloat16 = torch.cuda.get_device_capability(index) >= (8, 0)
+    bfloat16 = _may_bfloat16() and torch.cuda.get_device_capability(index) >= (8, 0)
     return Device(torch.device("cuda", index), torch.cuda.get_device_name(index), why, bfloat16, bfloat16)
+
+
+def _may_bfloat16() -> bool:
+    """Unless ``BDGF_FLOAT32=1`` asks for float32 everywhere: then unlike machines agree but for rounding."""
+    return os.environ.get("BDGF_FLOAT32", "") in ("", "0")
 
 
 def _cpu_has(instructions: str) -> bool:

@@ -68,6 +68,14 @@ def test_a_torch_that_cannot_tell_computes_in_float32(monkeypatch):
     assert not choose_device("cpu").bfloat16
 
 
+@pytest.mark.parametrize(("asked", "bfloat16"), [("1", False), ("0", True), ("", True)])
+def test_float32_on_request(monkeypatch, asked, bfloat16):
+    monkeypatch.setenv("BDGF_FLOAT32", asked)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+    device = choose_device("cpu")
+    assert device.bfloat16 == device.matrix_units == bfloat16
+
+
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:-1", "mps"])
 def test_names_of_no_device(name):
     with pytest.raises(DeviceError, match="auto"):
