@@ -49,7 +49,7 @@ from .sampling import sample  # noqa: E402
 from .scenes import SCENES, find_scene  # noqa: E402
 from .screening import best_variants  # noqa: E402
 from .side_by_side import as_table, side_by_side  # noqa: E402
-from .speed import Subject, as_markdown, speed  # noqa: E402
+from .speed import Subject, as_tables, speed  # noqa: E402
 from .tables import as_csv, as_json  # noqa: E402
 from .variants import variants_of  # noqa: E402
 
@@ -271,9 +271,10 @@ def _speed(options: argparse.Namespace, progress: Progress) -> None:
     progress.message(device.told)
     figures = {"side": options.tile, "sampled": options.sampled, "repeats": options.repeats}
     found = speed(subject, device, **figures, progress=progress)
-    print(as_markdown(found))
+    told = "\n\n".join(map(table_as_markdown, as_tables(found))) + "\n"
+    print(told)
     if options.output:
-        write_whole(options.output, as_markdown(found).encode())
+        write_whole(options.output, told.encode())
         write_whole(options.output.with_suffix(".json"), json.dumps(found, indent=1).encode())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ from bdgf_core.train import PRESETS, network_form
 
 from .cost import cost_of, denoiser_cost
 from .rates import Rates, seconds
+from .tables import DASH, Table
 
 _BATCH = 256
 _SCANS = ((256, 10, 128), (256, 81, 128), (2048, 16, 64))  # samples, length, channels; 16 states each
@@ -284,32 +285,48 @@ def peak_bytes(run: Callable[[], Any], device: Device) -> Optional[int]:
     return 1024 * (int(status.read_text().split("VmHWM:")[1].split()[0]) - before)
 
 
-def as_markdown(found: dict[str, Any]) -> str:
-    d = found["dense"]
-    blocks = [
-        [f"# Speed of the preset {found['preset']}", f"{found['device']}; tiles of {found['tile']} pixels a side."],
-        ["## Share of the floor", "| Stage | GMAC | floor / time |", "|---|---|---|"]
-        + [f"| {r['stage']} | {r['gmac']:.2f} | {r['share_of_floor']:.0%} |" for r in found["stages"]],
-        [
-            "## Dense against patch by patch",
-            f"On {d['pixels']} pixels: {d['times_faster']:.1f} times as fast; the same class on {d['same_class']:.4%}; "
-            f"in float32 log-probabilities differ by at most {d['largest_difference']:.1e}.",
-        ],
-        [
-            "## Selective scan: the plain loop's time over ours",
-            "| B, L, D | forward | with gradients |",
-            "|---|---|---|",
-        ]
-        + [f"| {r['case']} | {r['forward']:.1f} | {r['with_gradients']:.1f} |" for r in found["scan"]],
-        ["## Growth of a map", "| pixels | bands | classes | time | memory |", "|---|---|---|---|---|"]
-        + [
-            f"| {r['pixels']} | {r['bands']} | {r['classes']} | {r['time']:.2f} | "
-            + ("" if r["memory"] is None else f"{r['memory']:.2f}")
-            + " |"
-            for r in found["growth"]
-        ],
+def as_tables(found: Mapping[str, Any]) -> list[Table]:
+    """What :func:`speed` found, a table for each of its steps."""
+    d, stages = found["dense"], f"Share of the floor; {found['device']}, tiles of {found['tile']} pixels a side."
+    return [
+        Table(
+            stages,
+            (f"Stage of {found['preset']}", "GMAC", "Floor / time"),
+            tuple((r["stage"], f"{r['gmac']:.2f}", f"{r['share_of_floor']:.0%}") for r in found["stages"]),
+        ),
+        Table(
+            "Dense against patch by patch.",
+            ("Pixels", "Times as fast", "Same class", "Largest difference of log-probabilities in float32"),
+            (
+                (
+                    str(d["pixels"]),
+                    f"{d['times_faster']:.1f}",
+                    f"{d['same_class']:.4%}",
+                    f"{d['largest_difference']:.1e}",
+                ),
+            ),
+        ),
+        Table(
+            "Selective scan: the plain loop's time over ours.",
+            ("B, L, D", "Forward", "With gradients"),
+            tuple((str(r["case"]), f"{r['forward']:.1f}", f"{r['with_gradients']:.1f}") for r in found["scan"]),
+        ),
+        Table(
+            "Growth of a map.",
+            ("Pixels", "Bands", "Classes", "Time", "Memory"),
+            tuple(
+                (
+                    *(str(r[name]) for name in ("pixels", "bands", "classes")),
+                    *(_times(r[name]) for name in ("time", "memory")),
+                )
+                for r in found["growth"]
+            ),
+        ),
     ]
-    return "\n\n".join("\n".join(block[:1]) + "\n\n" + "\n".join(block[1:]) for block in blocks) + "\n"
+
+
+def _times(value: Optional[float]) -> str:
+    return DASH if value is None else f"{value:.2f}"
 
 
 def _bytes(tensors: Sequence[Optional[Tensor]]) -> int:
