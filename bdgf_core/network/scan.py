@@ -48,15 +48,12 @@ def selective_scan(
     if backend == "mamba_ssm":
         return _mamba_ssm(u, delta, A, B, C, D, z, delta_bias=delta_bias, delta_softplus=delta_softplus)
     dtype = torch.promote_types(u.dtype, torch.float32)
-
-    def inside(x: Tensor) -> Tensor:
-        if x.dim() < 3:
-            return x.to(dtype)
-        return x.transpose(1, 2) if backend == "pooled" else x.transpose(1, 2).to(dtype)  # it does so chunk by chunk
-
     with torch.autocast(u.device.type, enabled=False):
-        optional = (None if x is None else inside(x) for x in (D, z, delta_bias))
-        operands = Operands(*(inside(x) for x in (u, delta, A, B, C)), *optional)
+        operands = Operands(
+            u.transpose(1, 2), delta.transpose(1, 2), A.to(dtype), B.transpose(1, 2), C.transpose(1, 2),
+            D=None if D is None else D.to(dtype), z=None if z is None else z.transpose(1, 2),
+            delta_bias=None if delta_bias is None else delta_bias.to(dtype),
+        )  # fmt: skip
         y = _scan(backend)(operands, delta_softplus=delta_softplus)  # (B, L, D)
     return y.to(u.dtype).transpose(1, 2)
 

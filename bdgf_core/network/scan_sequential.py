@@ -16,8 +16,8 @@ from torch import Tensor
 
 
 class Operands(NamedTuple):
-    """u, delta, z (B, L, D), A (D, N), B, C (B, L, N), D, delta_bias (D), all of one floating dtype;
-    the pooled scan takes those of samples in half precision as well."""
+    """u, delta, z (B, L, D), A (D, N), B, C (B, L, N), D, delta_bias (D): those of samples of one floating dtype, the
+    others of the same or of float32 where that is half precision."""
 
     u: Tensor
     delta: Tensor
@@ -28,6 +28,10 @@ class Operands(NamedTuple):
     z: Optional[Tensor]
     delta_bias: Optional[Tensor]
 
+    def widened(self) -> Operands:
+        """All of A's type."""
+        return Operands._make(x if x is None else x.to(self.A.dtype) for x in self)
+
     def step_sizes(self, softplus: bool) -> Tensor:
         delta = self.delta if self.delta_bias is None else self.delta + self.delta_bias
         return F.softplus(delta) if softplus else delta
@@ -35,6 +39,7 @@ class Operands(NamedTuple):
 
 def sequential_scan(operands: Operands, *, delta_softplus: bool) -> Tensor:
     """-> (B, L, D). Autograd keeps every state, so this is for float64 and for comparison."""
+    operands = operands.widened()
     u, _, A, B, C, D, z, _ = operands
     delta = operands.step_sizes(delta_softplus)
     h = u.new_zeros((u.shape[0], *A.shape))  # (B, D, N)

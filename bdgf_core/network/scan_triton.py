@@ -29,6 +29,7 @@ SCRATCH = 2**28  # elements: the backward pass takes no more samples at a time t
 
 def triton_scan(operands: Operands, *, delta_softplus: bool) -> Tensor:
     """-> (B, L, D), in float32, differentiable once. All operands are on one GPU."""
+    operands = operands.widened()
     u, _, A, B, C, D, z, _ = operands
     y: Tensor = _TritonScan.apply(u, operands.step_sizes(delta_softplus), A, B, C)
     if D is not None:
