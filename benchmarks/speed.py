@@ -18,7 +18,8 @@ from bdgf_core.diffusion.features import feature_channels
 from bdgf_core.diffusion.schedule import FEATURE_TIMESTEP
 from bdgf_core.diffusion.unet import HALO, DenoisingUNet, channels_last
 from bdgf_core.models import load_classifier
-from bdgf_core.network.group import GroupConfig, GroupNetwork, gather_patches
+from bdgf_core.network.group import GroupConfig, GroupNetwork
+from bdgf_core.network.image_patches import gather_patches
 from bdgf_core.network.scan import selective_scan
 from bdgf_core.pretrain import PRESETS as PRETRAINING
 from bdgf_core.progress import Progress

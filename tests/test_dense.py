@@ -14,7 +14,8 @@ from bdgf_core.device import choose_device
 from bdgf_core.diffusion.features import feature_channels
 from bdgf_core.inputs import FeatureScale, InputReader
 from bdgf_core.models import load_classifier
-from bdgf_core.network.group import GroupNetwork, gather_patches
+from bdgf_core.network.group import GroupNetwork
+from bdgf_core.network.image_patches import gather_patches
 from bdgf_core.pretrain import PretrainConfig, pretrain
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import LabelSource

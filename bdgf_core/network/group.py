@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Callable, Iterable, Optional, Sequence, Tuple
+from typing import Callable, Iterable, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from .cnn import GuidedCNN
 from .dropout import Dropout
+from .image_patches import Block, blocks_of, by_pixel, channels_last, patches_of
 from .mutual import MutualLearning
 from .regression import KernelRegression
 from .sequence import GuidedMamba, SequenceEncoder
@@ -27,7 +28,6 @@ from .trees import Trees
 EMBEDDING = 64
 PATCH = 9
 _MOST_CHANNELS = 1_000_000
-Block = Tuple[slice, slice]  # of rows and columns
 
 
 @dataclass(frozen=True)
@@ -219,30 +219,30 @@ class GroupNetwork(nn.Module):
         """
         c = self.config
         rows, cols = spectral.shape[1] - c.patch + 1, spectral.shape[2] - c.patch + 1
-        image = _channels_last(spectral)
-        others = [None if x is None else _channels_last(x) for x in (second, diffusion)]
-        bands = [None if x is None else _by_pixel(x) for x in (spectral, second)]
+        image = channels_last(spectral)
+        others = [None if x is None else channels_last(x) for x in (second, diffusion)]
+        bands = [None if x is None else by_pixel(x) for x in (spectral, second)]
         local = guide = statistics = None
         tokens: dict[str, Tensor] = {}
         if self.trees is not None:
             statistics = self.tree_features(image, *others).view(rows, cols, -1)
         if c.cnn and not c.padded_cnn:
-            local = _by_pixel(self.cnn(image, *others)[0])  # (rows + P − 7, cols + P − 7, E)
+            local = by_pixel(self.cnn(image, *others)[0])  # (rows + P − 7, cols + P − 7, E)
         if c.transformer:
             tokens = {name: found[0] for name, found in self.transformer.tokens(image, *others).items()}
         reduced = self._reduce(others[1])
         if reduced is not None:
             step = c.patch // c.attention_cells if c.patch % c.attention_cells == 0 else 1
-            guide = _by_pixel(F.avg_pool2d(reduced, step, 1)[0])  # the cells that a patch may have
-        deep = _by_pixel(diffusion) if c.cnn and c.padded_cnn and diffusion is not None else None
+            guide = by_pixel(F.avg_pool2d(reduced, step, 1)[0])  # the cells that a patch may have
+        deep = by_pixel(diffusion) if c.cnn and c.padded_cnn and diffusion is not None else None
 
         def classify(block: Block) -> Tensor:
             on_batch()
-            spec, sec, dif = (None if x is None else _patches(x, block, c.patch) for x in (*bands, deep))
+            spec, sec, dif = (None if x is None else patches_of(x, block, c.patch) for x in (*bands, deep))
             embeddings: dict[str, Tensor] = {}
             maps = None
             if local is not None:
-                maps = _patches(local, block, local.shape[1] - cols + 1)
+                maps = patches_of(local, block, local.shape[1] - cols + 1)
             elif c.cnn:
                 maps = self.cnn(spec, sec, dif)
             if maps is not None:
@@ -252,14 +252,14 @@ class GroupNetwork(nn.Module):
                     {name: found[block].flatten(0, 1) for name, found in tokens.items()}
                 )
             if c.mamba:
-                seen = None if guide is None else _patches(guide, block, guide.shape[1] - cols + 1, step)
+                seen = None if guide is None else patches_of(guide, block, guide.shape[1] - cols + 1, step)
                 embeddings["mamba"] = self.mamba(spec, sec, seen, maps)
             seen_by_trees = None if statistics is None else statistics[block].flatten(0, 1)
             output = self._classify(embeddings, self._votes(spec, sec, seen_by_trees))
             found = self.probabilities(output)
             return torch.cat((found, self.disagreement(output)[:, None]), 1) if disagreement else found
 
-        blocks = [block for block in _blocks(rows, cols, batch) if wanted is None or bool(wanted[block].any())]
+        blocks = [block for block in blocks_of(rows, cols, batch) if wanted is None or bool(wanted[block].any())]
         found = [classify(block) for block in blocks] if spectral.is_cuda else side_by_side(classify, blocks)
         out = spectral.new_full((rows, cols, c.classes + int(disagreement)), torch.nan)
         for block, values in zip(blocks, found):
@@ -370,40 +370,3 @@ def _entropy(probabilities: Tensor) -> Tensor:
     """In nats, over the last axis; 0 · ln 0 is 0."""
     entropy: Tensor = torch.special.entr(probabilities).sum(-1)
     return entropy
-
-
-def _channels_last(image: Tensor) -> Tensor:
-    """(channels, H, W) as a batch of one, laid out for the faster convolutions and box sums."""
-    return image[None].contiguous(memory_format=torch.channels_last)
-
-
-def _by_pixel(image: Tensor) -> Tensor:
-    """(channels, H, W) as (H, W, channels) in memory: the rows of its patches are copied many times faster."""
-    return image.permute(1, 2, 0).contiguous()
-
-
-def _patches(image: Tensor, block: Block, side: int, step: int = 1) -> Tensor:
-    """The patches whose upper left pixels are those of ``block``, of ``side`` pixels of which every ``step``-th is
-    taken: (H, W, channels) → (n, channels, P, P), channels last."""
-    patches = image.unfold(0, side, 1).unfold(1, side, 1)[block][..., ::step, ::step]  # (rows, cols, channels, P, P)
-    return patches.permute(0, 1, 3, 4, 2).flatten(0, 1).permute(0, 3, 1, 2)
-
-
-def _blocks(rows: int, cols: int, most: int) -> list[Block]:
-    """Rectangles of at most so many pixels, about square, that cover ``rows`` × ``cols``: patches share the most of
-    what they see, and the most of them lie where there is no data."""
-    width = -(-cols // -(-cols // math.isqrt(most)))
-    height = max(1, most // width)
-    return [
-        (slice(row, min(row + height, rows)), slice(col, min(col + width, cols)))
-        for row in range(0, rows, height)
-        for col in range(0, cols, width)
-    ]
-
-
-def gather_patches(image: Tensor, row: Tensor, col: Tensor, side: int) -> Tensor:
-    """Patches (n, channels, side, side) whose upper left pixels are (``row``, ``col``), out of (channels, H, W)."""
-    span = torch.arange(side, device=image.device)
-    rows = (row[:, None] + span)[:, :, None]  # (n, side, 1)
-    cols = (col[:, None] + span)[:, None, :]  # (n, 1, side)
-    return image[:, rows, cols].transpose(0, 1).contiguous()

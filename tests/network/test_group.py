@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, GroupOutput, gather_patches
+from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, GroupOutput
+from bdgf_core.network.image_patches import gather_patches
 from bdgf_core.network.regression import KernelRegression
 from bdgf_core.network.sequence import SequenceEncoder
 from bdgf_core.network.trees import Trees
