@@ -4,8 +4,6 @@ memory they take as they grow."""
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdgf_core.device import Device
-from bdgf_core.errors import BdgfError, InputError
+from bdgf_core.errors import InputError
 from bdgf_core.progress import Progress
 from bdgf_core.raster.grid import Grid
 from bdgf_core.raster.window import Window, tiles
@@ -24,6 +22,7 @@ from bdgf_core.raster.writer import create_raster
 from .cost import cost_of, denoiser_cost
 from .open_scene import OpenScene
 from .rates import Rates
+from .shell import run_engine
 from .speed import Subject, patchwise
 from .tables import Table
 
@@ -79,7 +78,7 @@ def map_speed(
             job = {**sources, "classifier": str(classifier), "output": str(folder / "map.tif"), "resume": False}
             if memory_mb:
                 job["memory_mb"] = memory_mb
-            made = _classify({**job, "device": str(device.torch)}, folder / "job.json")
+            made = _classify({**job, "device": str(device.torch)}, folder / "job.json", progress)
         pixel = made["seconds"] / made["pixels"]
         found.append(
             Mapped(side, made["pixels"], made["seconds"], made["peak_memory_mb"], naive / pixel, least / pixel)
@@ -138,11 +137,7 @@ class _Work:
         return self.convolved / rates.convolution + self.multiplied / rates.product
 
 
-def _classify(job: dict[str, Any], path: Path) -> dict[str, Any]:
+def _classify(job: dict[str, Any], path: Path, progress: Progress) -> dict[str, Any]:
     path.write_text(json.dumps(job), "utf-8")
-    command = [sys.executable, "-m", "bdgf_core", "classify", "--job", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    last = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
-    if done.returncode:
-        raise BdgfError(f"classify failed: {last.get('text') or done.stderr[-400:]}")
-    return last
+    told = run_engine("classify", "--job", path, progress=progress)
+    return dict(json.loads(told.splitlines()[-1]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import Any, Sequence
 import numpy as np
 from osgeo import gdal, ogr
 
-from bdgf_core.errors import BdgfError, InputError
+from bdgf_core.errors import InputError
 from bdgf_core.progress import Progress
 from bdgf_core.raster.stack import RasterStack
 from bdgf_core.raster.window import tiles
@@ -24,6 +22,7 @@ from .ledger import Entry
 from .open_scene import OpenScene
 from .orfeo import FOREST, require_orfeo, run_orfeo
 from .page import newest
+from .shell import run_engine
 from .tables import FIGURES, Table, mean_of, percent, seeds_text
 
 _TILE = 256
@@ -56,7 +55,7 @@ def side_by_side(opened: OpenScene, preset: str, progress: Progress) -> list[Sid
         progress.message("Orfeo ToolBox …")
         theirs = _orfeo(stacked, polygons, folder)
         progress.message(f"This, preset {preset} …")
-        return [_own(opened, preset, folder), theirs]
+        return [_own(opened, preset, folder, progress), theirs]
 
 
 def as_table(sides: Sequence[Side], entries: Sequence[Entry]) -> Table:
@@ -81,7 +80,7 @@ def as_table(sides: Sequence[Side], entries: Sequence[Entry]) -> Table:
     return Table(f"Accuracies on polygons kept apart: {told}.", head, tuple(rows))
 
 
-def _own(opened: OpenScene, preset: str, folder: Path) -> Side:
+def _own(opened: OpenScene, preset: str, folder: Path, progress: Progress) -> Side:
     """Through the shell, as a user runs it."""
     scene = opened.scene
     options: list[Any] = []
@@ -94,9 +93,7 @@ def _own(opened: OpenScene, preset: str, folder: Path) -> Side:
         "--class-field", scene.field, "--preset", preset, "--output", folder / "map.tif",
     ]  # fmt: skip
     before, began = _processor(), time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "bdgf_core", *map(str, job)], capture_output=True, text=True)
-    if done.returncode:
-        raise BdgfError(f"landcover failed: {(done.stdout + done.stderr)[-400:]}")
+    run_engine(*job, progress=progress)
     return Side(f"BDGF, {preset}", preset, {"landcover": time.monotonic() - began}, _processor() - before)
 
 
