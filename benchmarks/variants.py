@@ -229,7 +229,7 @@ _ONE_FACTOR = {
     ),
     "looks-4": _variant("speckle of 4 looks", "pretraining", needs="sar", looks=4.0),
     "no-recalibration": _variant("batch norms not recalibrated", "pretraining", recalibrate=False),
-    **{f"depth-{d}": _variant(f"{d} bands enter the denoiser", "pretraining", depth_limit=d) for d in (16, 32, 64)},
+    **{f"depth-{d}": _variant(f"{d} bands enter the denoiser", "pretraining", depth_limit=d) for d in (8, 16, 32, 64)},
     **{
         f"pretrain-x{factor:g}": _variant(f"{factor:g} times the pretraining", "pretraining", length=factor)
         for factor in (0.25, 4.0)
