@@ -12,7 +12,7 @@ from bdgf_core.report_page import Section, join, page, paragraph, table
 
 from .ledger import Entry
 from .protocols import Protocol
-from .tables import Runs, Table, blanked, by_class, label_counts, overview, sensors, uncertainty
+from .tables import Runs, Table, blanked, by_class, in_short, label_counts, overview, sensors, uncertainty
 
 TITLE = "What was measured"
 _BASES = ("quick", "standard", "paper")  # what differences are taken from, the first that was run
@@ -39,6 +39,15 @@ def page_groups(entries: Sequence[Entry]) -> list[Group]:
     for entry in newest(entries):
         scenes[entry.scene][entry.protocol][entry.configuration].append(entry)
     groups: list[Group] = []
+    places = {
+        f"{scene}: {Protocol.parse(text).title}": (base, runs)
+        for scene, protocols in sorted(scenes.items())
+        for text, runs in sorted(protocols.items())
+        if (base := _base(runs)) is not None
+    }
+    short = in_short(places)
+    if short is not None:
+        groups.append(("In short", [short]))
     for scene, protocols in sorted(scenes.items()):
         for text, runs in sorted(protocols.items()):
             groups.append((f"{scene}: {Protocol.parse(text).title}", _tables(runs)))
@@ -90,9 +99,12 @@ def as_html(groups: Sequence[Group]) -> str:
 
 
 def _tables(runs: Runs) -> list[Table]:
-    base = next((name for name in _BASES if name in runs and len(runs) > 1), None)
-    found = [overview(runs, base), by_class(runs), uncertainty(runs), blanked(runs)]
+    found = [overview(runs, _base(runs)), by_class(runs), uncertainty(runs), blanked(runs)]
     return [item for item in found if item is not None]
+
+
+def _base(runs: Runs) -> Optional[str]:
+    return next((name for name in _BASES if name in runs and len(runs) > 1), None)
 
 
 def newest(entries: Sequence[Entry]) -> list[Entry]:

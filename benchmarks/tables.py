@@ -16,6 +16,7 @@ from .scenes import SCENES
 from .summary import Summary, paired
 
 FIGURES = (("OA", "overall"), ("AA", "average"), ("Kappa", "kappa"))
+_PAIRED = {"OA": "overall", "AA": "average"}
 Runs = Mapping[str, Sequence[Entry]]  # by configuration
 DASH = "–"
 
@@ -29,22 +30,43 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+def in_short(places: Mapping[str, tuple[str, Runs]]) -> Optional[Table]:
+    """By place, a scene and a protocol: one configuration of its runs beside the rival of the best accuracy."""
+    rows = []
+    for place, (name, runs) in places.items():
+        rivals = [rival for rival, entries in _by_accuracy(runs) if entries[0].settings.get("rival")]
+        for best in rivals[:1]:
+            figures = (_spread(summary_of(runs[n], figure)) for n in (name, best) for _, figure in FIGURES)
+            rows.append((place, *figures, best, *_gains(runs[name], runs[best])))
+    titles = [title for title, _ in FIGURES]
+    head = (
+        "Scene",
+        *titles,
+        *(f"{title} of the rival" for title in titles),
+        "Best rival",
+        *(f"Gain in {t}" for t in _PAIRED),
+    )
+    caption = (
+        "The preset beside the rival of the best accuracy, in %; gains are paired by fold and seed, * where their"
+        " interval excludes 0."
+    )
+    return Table(caption, head, tuple(rows)) if rows else None
+
+
 def overview(runs: Runs, base: Optional[str]) -> Table:
-    """Each configuration with its interval, and its difference from ``base`` on the same folds and seeds."""
-    head = ["Configuration", *(name for name, _ in FIGURES), "Seeds", "Command"]
-    if base is not None:
-        head.insert(4, f"OA − {base}")
+    """Each configuration with its interval, and its differences from ``base`` on the same folds and seeds."""
+    gains = [] if base is None else [f"{title} − {base}" for title in _PAIRED]
+    head = ("Configuration", *(name for name, _ in FIGURES), *gains, "Seeds", "Command")
     rows = []
     for name, entries in _by_accuracy(runs):
         row = [name, *(_spread(summary_of(entries, figure)) for _, figure in FIGURES)]
         if base is not None:
-            difference = None if name == base else paired(entries, runs[base])
-            row.append(DASH if difference is None else _difference(difference))
+            row += [DASH] * len(gains) if name == base else _gains(entries, runs[base])
         rows.append((*row, seeds_text(entries), f"`{command(entries)}`"))
     caption = "Means over seeds in %, ± half the 95 % interval by the t distribution."
     if base is not None:
         caption += f" Differences from {base} are paired by fold and seed; * where their interval excludes 0."
-    return Table(caption, tuple(head), tuple(rows))
+    return Table(caption, head, tuple(rows))
 
 
 def by_class(runs: Runs) -> Table:
@@ -216,6 +238,11 @@ def _spread(found: Optional[Summary]) -> str:
     if found is None:
         return DASH
     return percent(found.mean) + ("" if found.interval is None else f" ± {percent(found.interval)}")
+
+
+def _gains(ones: Sequence[Entry], others: Sequence[Entry]) -> list[str]:
+    found = (paired(ones, others, figure) for figure in _PAIRED.values())
+    return [DASH if difference is None else _difference(difference) for difference in found]
 
 
 def _difference(found: Summary) -> str:

@@ -33,7 +33,14 @@ def test_every_figure_has_its_command_seeds_and_interval() -> None:
 
 def test_differences_are_paired_and_marked() -> None:
     text = as_markdown(page_groups(several()))
-    assert next(line for line in text.splitlines() if line.startswith("| forest |")).count("+10.00 ± 0.00 \\*") == 1
+    assert next(line for line in text.splitlines() if line.startswith("| forest |")).count("+10.00 ± 0.00 \\*") == 2
+
+
+def test_the_best_rival_comes_first() -> None:
+    text = as_markdown(page_groups(several()))
+    line = next(line for line in text.splitlines() if line.startswith("| here: 2 folds"))
+    assert "| forest | -10.00 ± 0.00 \\* | -10.00 ± 0.00 \\* |" in line
+    assert "In short" not in as_markdown(page_groups([make_entry(), make_entry(configuration="quick+no-cnn")]))
 
 
 def test_tables_in_the_papers_layout() -> None:
