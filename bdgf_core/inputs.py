@@ -11,6 +11,7 @@ from typing import Any, Mapping, Optional
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .device import Device
 from .diffusion.features import extract_features, feature_channels, position_noise
@@ -18,10 +19,11 @@ from .diffusion.forward import BandStack, ForwardProcess
 from .diffusion.unet import HALO, DenoisingUNet
 from .network.group import PATCH
 from .raster.stack import RasterStack
-from .raster.window import Window
+from .raster.window import Window, covering
 from .samples.sensor import Sensor
 
 MARGIN = PATCH // 2
+_HALO_AT_WORK = 6  # so many rows and columns on each side the encoder's halo costs: its blocks cut it off
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
 
@@ -87,27 +89,30 @@ class InputReader:
 
     @torch.no_grad()
     def read(self, window: Window, *, least: float = 0.0, arrays: Optional[Arrays] = None) -> NetworkInputs:
-        """Without diffusion features, (0, …), where no pixel has the share ``least`` of data in every sensor.
-        ``arrays`` is what was fetched of the window already."""
+        """Diffusion features are those of the patches of pixels that have the share ``least`` of data in every sensor,
+        elsewhere 0, and (0, …) where no pixel has it. ``arrays`` is what was fetched of the window already."""
         grid = Window(0, 0, self.stack.grid.height, self.stack.grid.width)
         margin = window.expand(self.patch // 2)
         whole = window.expand(self.patch // 2 + HALO)
-        seen = whole.intersection(grid)
-        assert seen is not None, "the window lies outside of the raster"
+        assert window.intersection(grid) is not None, "the window lies outside of the raster"
         arrays = self.fetch(window) if arrays is None else arrays
         centre = (slice(None), *_within(window, whole))
         share = {name: s.data_share(arrays[name][centre]) for name, s in self.sensors.items()}
         around = _within(margin, whole)
         inputs = {name: s.network_input(arrays[name][(slice(None), *around)]) for name, s in self.sensors.items()}
         tensors = {name: torch.from_numpy(array).to(self.device.torch) for name, array in inputs.items()}
-        if least and not np.all([found >= least for found in share.values()], 0).any():
-            diffusion = torch.empty((0, margin.height, margin.width), device=self.device.torch)
-        else:
-            inside, known = _within(seen, whole), margin.intersection(grid)
-            assert known is not None
-            shown = {name: array[(slice(None), *inside)] for name, array in arrays.items()}
+        enough = torch.from_numpy(np.all([found >= least for found in share.values()], 0))
+        diffusion = torch.empty((0, margin.height, margin.width), device=self.device.torch)
+        for part in covering(_seen(enough, self.patch).numpy(), _HALO_AT_WORK):
+            known = part.shift(margin.row, margin.col).intersection(grid)
+            if known is None:
+                continue
+            seen = known.expand(HALO).intersection(grid)
+            assert seen is not None
+            shown = {name: array[(slice(None), *_within(seen, whole))] for name, array in arrays.items()}
             features = self._features(shown, seen, known)
-            diffusion = features.new_zeros((len(features), margin.height, margin.width))
+            if not len(diffusion):
+                diffusion = features.new_zeros((len(features), margin.height, margin.width))
             diffusion[(slice(None), *_within(known, margin))] = features
         return NetworkInputs(tensors["spectral"], tensors.get("second"), diffusion, share)
 
@@ -161,6 +166,11 @@ def tile_side(depth: int, *, raw: int, channels: int, diffusion: int, classes: i
     per_pixel = max(encoder, network) + 10 * depth * 4 + 2 * raw * 4 + 6 * classes * 4
     side = int((memory_bytes / per_pixel) ** 0.5) - 2 * (HALO + MARGIN)
     return max(32, min(512, side // 16 * 16))
+
+
+def _seen(pixels: Tensor, patch: int) -> Tensor:
+    """What patches around ``pixels`` (h, w) hold: (h + P − 1, w + P − 1), both bool."""
+    return F.max_pool2d(F.pad(pixels[None].float(), (patch - 1,) * 4), patch, stride=1)[0] > 0
 
 
 def _within(inner: Window, outer: Window) -> tuple[slice, slice]:

@@ -8,6 +8,7 @@ import torch
 from tiny_scene import HEIGHT, WIDTH, Events, TinyScene
 
 import bdgf_core.gather as gather_module
+import bdgf_core.inputs as inputs_module
 from bdgf_core.device import choose_device
 from bdgf_core.diffusion.forward import ForwardProcess
 from bdgf_core.diffusion.unet import DenoisingUNet
@@ -99,10 +100,30 @@ def test_unlabelled_patches_are_what_mapping_sees(reader):
 
 def test_no_features_are_made_where_nothing_can_be_mapped(reader, monkeypatch):
     gap, more = Window(30, 2, 5, 4), Window(30, 2, 6, 4)
-    assert torch.equal(reader.read(more, least=0.5).diffusion, reader.read(more).diffusion)
+    some, every = reader.read(more, least=0.5).diffusion, reader.read(more).diffusion
+    assert (some - every)[:, 5:].abs().max() <= 1e-5 * every.abs().max()  # what patches of the last row see
     monkeypatch.setattr("bdgf_core.inputs.extract_features", None)
     seen = reader.read(gap, least=0.5)
     assert len(seen.diffusion) == 0 and not seen.data_share["spectral"].any() and seen.data_share["second"].all()
+
+
+def test_features_by_parts_are_those_of_the_whole(reader, monkeypatch):
+    window = Window(0, 0, HEIGHT, WIDTH)
+    whole = reader.read(window).diffusion
+    monkeypatch.setattr("bdgf_core.inputs._HALO_AT_WORK", 1)  # for a scene as small as this
+    share = np.zeros((HEIGHT, WIDTH), np.float32)
+    share[:12, :9] = share[20:, 15:] = 1.0
+    monkeypatch.setattr(type(reader.sensors["spectral"]), "data_share", lambda sensor, array: share)
+    made = []
+    extract = inputs_module.extract_features
+    monkeypatch.setattr(
+        inputs_module, "extract_features", lambda *given, halo: made.append(halo) or extract(*given, halo=halo)
+    )
+    found = reader.read(window, least=0.5).diffusion
+    assert len(made) > 1 and (found == 0).all(0).sum() > 100
+    for rows, cols in ((slice(0, 20), slice(0, 17)), (slice(20, HEIGHT + 8), slice(15, WIDTH + 8))):
+        expected = whole[:, rows, cols]
+        assert (found[:, rows, cols] - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
 def test_a_disk_too_small_is_said_before(reader, scene, monkeypatch):

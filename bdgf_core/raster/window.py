@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Window:
@@ -61,3 +64,27 @@ def tiles(height: int, width: int, size: int) -> Iterator[Window]:
     for row in range(0, height, size):
         for col in range(0, width, size):
             yield Window(row, col, min(size, height - row), min(size, width - col))
+
+
+def covering(wanted: NDArray[np.bool_], halo: int) -> list[Window]:
+    """Windows that lie apart and together hold every pixel that is ``wanted`` (height, width): one around them all, or
+    its parts where these are less work, each costing as many pixels as it has with a ``halo`` around it."""
+    return _covering(wanted, Window(0, 0, *wanted.shape), halo) if wanted.size else []
+
+
+def _covering(wanted: NDArray[np.bool_], within: Window, halo: int) -> list[Window]:
+    there = wanted[within.slices]
+    (rows,), (cols,) = there.any(1).nonzero(), there.any(0).nonzero()
+    if not len(rows):
+        return []
+    box = Window(
+        within.row + int(rows[0]), within.col + int(cols[0]), int(rows[-1] - rows[0]) + 1, int(cols[-1] - cols[0]) + 1
+    )
+    if max(box.height, box.width) <= max(1, 2 * halo):
+        return [box]
+    parts = [part for half in box.halves() for part in _covering(wanted, half, halo)]
+    return parts if sum(_work(part, halo) for part in parts) < _work(box, halo) else [box]
+
+
+def _work(window: Window, halo: int) -> int:
+    return (window.height + 2 * halo) * (window.width + 2 * halo)

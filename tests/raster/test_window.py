@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from bdgf_core.raster.window import Window, tiles
+from bdgf_core.raster.window import Window, covering, tiles
 
 windows = st.builds(Window, st.integers(-20, 20), st.integers(-20, 20), st.integers(1, 30), st.integers(1, 30))
 
@@ -48,3 +49,29 @@ def test_empty_windows_are_refused() -> None:
         Window(0, 0, 0, 5)
     with pytest.raises(ValueError, match="at least one pixel"):
         list(tiles(5, 5, 0))
+
+
+def work(windows: list[Window], halo: int) -> int:
+    return sum((window.height + 2 * halo) * (window.width + 2 * halo) for window in windows)
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40))), st.integers(0, 8))
+def test_a_covering_holds_all_that_is_wanted_once(wanted: np.ndarray, halo: int) -> None:
+    found, count = covering(wanted, halo), np.zeros(wanted.shape, int)
+    for window in found:
+        count[window.slices] += 1
+    assert (count[wanted] == 1).all() and count.max() <= 1
+    if wanted.any():
+        rows, cols = wanted.any(1).nonzero()[0], wanted.any(0).nonzero()[0]
+        around = Window(0, 0, int(rows[-1] - rows[0]) + 1, int(cols[-1] - cols[0]) + 1)
+        assert work(found, halo) <= work([around], halo)
+    else:
+        assert not found
+
+
+def test_a_slanting_scene_is_covered_by_parts() -> None:
+    rows, cols = np.indices((400, 400))
+    slanting = (abs(rows - cols) < 100) & (rows + cols > 50)
+    found = covering(slanting, 6)
+    assert len(found) > 2 and work(found, 6) < 0.75 * work([Window(0, 0, 400, 400)], 6)
+    assert covering(np.ones((300, 200), bool), 6) == [Window(0, 0, 300, 200)]
