@@ -17,6 +17,7 @@ from bdgf_core.device import Device
 from bdgf_core.diffusion.features import feature_channels
 from bdgf_core.diffusion.schedule import FEATURE_TIMESTEP
 from bdgf_core.diffusion.unet import HALO, DenoisingUNet, channels_last
+from bdgf_core.memory import release_memory
 from bdgf_core.models import load_classifier
 from bdgf_core.network.group import GroupConfig, GroupNetwork
 from bdgf_core.network.image_patches import gather_patches
@@ -272,6 +273,7 @@ def _mapping(subject: Subject, side: int, device: Device, repeats: int) -> tuple
 
 def peak_bytes(run: Callable[[], Any], device: Device) -> Optional[int]:
     """The most memory that ``run`` takes beyond what is held; None where the system does not tell."""
+    release_memory()  # else it may find all that it needs in what was freed before
     if device.is_cuda:
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()

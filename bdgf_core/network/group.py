@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Callable, Iterable, Optional, Sequence
+from typing import Callable, Iterable, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ from .trees import Trees
 EMBEDDING = 64
 PATCH = 9
 _MOST_CHANNELS = 1_000_000
+_PIXELS_AT_ONCE = 128 * 128  # of an image on a CPU: of more the maps of all pixels fall out of its caches
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,30 @@ class GroupNetwork(nn.Module):
         transformer, the Mamba branch and a padded CNN see patches, ``batch`` at a time. Equal to :meth:`forward` on
         each patch. ``on_batch`` is called before each batch, on several threads, and may raise.
         """
+        more = self.config.patch - 1
+        rows, cols = spectral.shape[1] - more, spectral.shape[2] - more
+        classes = self.config.classes + int(disagreement)
+        out = spectral.new_full((classes, rows, cols), torch.nan)
+        for down, across in blocks_of(rows, cols, max(rows, cols) ** 2 if spectral.is_cuda else _PIXELS_AT_ONCE):
+            some = None if wanted is None else wanted[down, across]
+            if some is not None and not bool(some.any()):
+                continue
+            seen = (slice(None), slice(down.start, down.stop + more), slice(across.start, across.stop + more))
+            cut = [None if x is None else x[seen] for x in (second, diffusion)]
+            images = spectral[seen], cut[0], cut[1]
+            out[:, down, across] = self._classify_part(images, some, batch, on_batch, disagreement)
+        return out
+
+    def _classify_part(
+        self,
+        images: Tuple[Tensor, Optional[Tensor], Optional[Tensor]],
+        wanted: Optional[Tensor],
+        batch: int,
+        on_batch: Callable[[], None],
+        disagreement: bool,
+    ) -> Tensor:
+        """:meth:`classify_image` of so few pixels that what is computed for all of them stays near the cores."""
+        spectral, second, diffusion = images
         c = self.config
         rows, cols = spectral.shape[1] - c.patch + 1, spectral.shape[2] - c.patch + 1
         image = channels_last(spectral)
