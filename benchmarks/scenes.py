@@ -127,8 +127,9 @@ def _published(name: str, classes: tuple[tuple[str, int], ...], prefix: str, **s
 
 _HSI = {"per_class": (60, 80, 100, 120, 140)}
 _HONG_KONG = Scene(
-    "lcz_hong_kong", "oli.tif", ("training_polygons.gpkg",), "tirs.tif", second_kind="other", field="class"
-)
+    "lcz_hong_kong", "oli.tif", ("training_polygons.gpkg",), "tirs.tif", second_kind="other", field="class",
+    per_class=(10, 20, 30, 40, 50),
+)  # fmt: skip
 _POTSDAM = Scene("enmap_potsdam", "enmap_l2a.tif", ("training_polygons.gpkg",), field="class", per_class=(10, 20, 30))
 SCENES: dict[str, tuple[Scene, ...]] = {
     "lcz_hong_kong": (_HONG_KONG,),
