@@ -80,7 +80,7 @@ def _covering(wanted: NDArray[np.bool_], within: Window, halo: int) -> list[Wind
     box = Window(
         within.row + int(rows[0]), within.col + int(cols[0]), int(rows[-1] - rows[0]) + 1, int(cols[-1] - cols[0]) + 1
     )
-    if max(box.height, box.width) <= max(1, 2 * halo):
+    if max(box.height, box.width) <= max(1, 2 * halo) or wanted[box.slices].all():
         return [box]
     parts = [part for half in box.halves() for part in _covering(wanted, half, halo)]
     return parts if sum(_work(part, halo) for part in parts) < _work(box, halo) else [box]

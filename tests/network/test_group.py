@@ -191,20 +191,20 @@ def test_every_ablation_classifies_images(row):
     assert (network.classify_image(*images, batch=5) - batches(network, images)).abs().max() <= 1e-5
 
 
-@torch.no_grad()
 @pytest.mark.parametrize("wanted", [None, torch.arange(18) > 11])
+@torch.no_grad()
 def test_an_image_in_parts_is_classified_as_a_whole(monkeypatch, wanted):
     network, images = build(FULL), draw(FULL, 20, 26)
     wanted = None if wanted is None else wanted.expand(12, 18)
-    with torch.no_grad():
-        whole = network.classify_image(*images, batch=16, wanted=wanted)
-        monkeypatch.setattr("bdgf_core.network.group._PIXELS_AT_ONCE", 40)
-        parts = network.classify_image(*images, batch=16, wanted=wanted)
+    whole = network.classify_image(*images, batch=16, wanted=wanted)
+    monkeypatch.setattr("bdgf_core.network.group._PIXELS_AT_ONCE", 40)
+    parts = network.classify_image(*images, batch=16, wanted=wanted)
     there = torch.ones(12, 18, dtype=torch.bool) if wanted is None else wanted
     assert (parts - whole)[:, there].abs().max() <= 1e-6 and whole[:, there].isfinite().all()
     assert parts[:, 0, 0].isnan().all() == (wanted is not None)
 
 
+@torch.no_grad()
 def test_batches_make_no_difference():
     network, images = build(FULL), draw(FULL, 15, 13)
     one, *others = (network.classify_image(*images, batch=size) for size in (1000, 7, 1))
