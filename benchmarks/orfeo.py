@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -11,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import ogr
 
-from bdgf_core.errors import InputError
+from bdgf_core.errors import BdgfError, InputError
+from bdgf_core.progress import Progress
+
+from .shell import run_program
 
 FOREST = ("-classifier", "rf", "-classifier.rf.nbtrees", 200, "-classifier.rf.max", 25)
-_SECONDS = 3600
 
 
 def require_orfeo() -> None:
@@ -24,7 +25,12 @@ def require_orfeo() -> None:
 
 
 def orfeo_forest(
-    train: NDArray[np.float32], classes: NDArray[np.int32], test: NDArray[np.float32], *, seed: int
+    train: NDArray[np.float32],
+    classes: NDArray[np.int32],
+    test: NDArray[np.float32],
+    *,
+    seed: int,
+    progress: Progress,
 ) -> NDArray[np.int64]:
     """The class of each row of ``test`` (m, features). Raises :class:`InputError` where the tools are missing."""
     require_orfeo()
@@ -35,10 +41,11 @@ def orfeo_forest(
         _write(unknown, names, test, np.zeros(len(test), np.int32))
         run_orfeo(
             "TrainVectorClassifier", "-io.vd", known, "-io.out", model, "-cfield", "class", "-feat", *names,
-            "-rand", seed + 1, *FOREST,
+            "-rand", seed + 1, *FOREST, progress=progress,
         )  # fmt: skip
         run_orfeo(
             "VectorClassifier", "-in", unknown, "-model", model, "-cfield", "found", "-out", found, "-feat", *names,
+            progress=progress,
         )  # fmt: skip
         dataset = ogr.Open(str(found))
         return np.array([feature.GetField("found") for feature in dataset.GetLayer(0)], np.int64)
@@ -60,9 +67,8 @@ def _write(path: Path, names: list[str], features: NDArray[np.float32], classes:
     del layer, dataset
 
 
-def run_orfeo(tool: str, *arguments: object) -> None:
-    """Raises :class:`InputError` with the tool's own words where it fails."""
-    command = [f"otbcli_{tool}", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
-    if done.returncode != 0 or "(FATAL)" in done.stdout:
-        raise InputError(f"Orfeo ToolBox failed: {(done.stdout + done.stderr)[-400:]}")
+def run_orfeo(tool: str, *arguments: object, progress: Progress) -> None:
+    """Raises :class:`BdgfError` with the tool's own words where it fails."""
+    out = run_program(f"otbcli_{tool}", *arguments, progress=progress, told="Orfeo ToolBox")
+    if "(FATAL)" in out:  # some of its failures end with 0
+        raise BdgfError(f"Orfeo ToolBox failed: {out[-400:]}")

@@ -34,7 +34,7 @@ def rival_predictions(
         progress.update(done / len(folds))
         train, test = features[fold.train], features[fold.test]
         if name == "otb":
-            yield orfeo_forest(train, classes[fold.train], test, seed=seed)
+            yield orfeo_forest(train, classes[fold.train], test, seed=seed, progress=progress)
             continue
         model = _model(name, seed)
         model.fit(train, classes[fold.train])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -13,8 +15,13 @@ _LOOK_S = 0.2
 
 def run_engine(*arguments: object, progress: Progress) -> str:
     """What ``python -m bdgf_core`` prints. Raises :class:`BdgfError` with its last words where it fails."""
-    command = [sys.executable, "-m", "bdgf_core", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    return run_program(sys.executable, "-m", "bdgf_core", *arguments, progress=progress, told=str(arguments[0]))
+
+
+def run_program(*command: object, progress: Progress, told: str) -> str:
+    """What a command prints. Raises :class:`BdgfError` with its last words where it fails; ``told`` names it."""
+    words, pipe = [str(word) for word in command], subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
         try:
             while True:
                 try:
@@ -23,8 +30,16 @@ def run_engine(*arguments: object, progress: Progress) -> str:
                 except subprocess.TimeoutExpired:
                     progress.check_canceled()
         except BaseException:
-            process.terminate()
+            _stop(process)
             raise
     if process.returncode:
-        raise BdgfError(f"{arguments[0]} failed: {(out + err)[-400:]}")
+        raise BdgfError(f"{told} failed: {(out + err)[-400:]}")
     return out
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """With what it has started itself: Orfeo ToolBox's commands are scripts."""
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGTERM)

@@ -53,7 +53,7 @@ def side_by_side(opened: OpenScene, preset: str, progress: Progress) -> list[Sid
         _stack_bands(opened.stack, stacked)
         _number_classes(scene.labels[0], scene.field, polygons)
         progress.message("Orfeo ToolBox …")
-        theirs = _orfeo(stacked, polygons, folder)
+        theirs = _orfeo(stacked, polygons, folder, progress)
         progress.message(f"This, preset {preset} …")
         return [_own(opened, preset, folder, progress), theirs]
 
@@ -97,7 +97,7 @@ def _own(opened: OpenScene, preset: str, folder: Path, progress: Progress) -> Si
     return Side(f"BDGF, {preset}", preset, {"landcover": time.monotonic() - began}, _processor() - before)
 
 
-def _orfeo(stacked: Path, polygons: Path, folder: Path) -> Side:
+def _orfeo(stacked: Path, polygons: Path, folder: Path, progress: Progress) -> Side:
     model, before = folder / "forest.model", _processor()
     steps = {}
     for name, tool, arguments in (
@@ -108,7 +108,7 @@ def _orfeo(stacked: Path, polygons: Path, folder: Path) -> Side:
         ("classify", "ImageClassifier", ("-in", stacked, "-model", model, "-out", folder / "orfeo.tif", "uint8")),
     ):  # fmt: skip
         began = time.monotonic()
-        run_orfeo(tool, *arguments)
+        run_orfeo(tool, *arguments, progress=progress)
         steps[name] = time.monotonic() - began
     return Side("Orfeo ToolBox's forest", "otb-forest", steps, _processor() - before)
 

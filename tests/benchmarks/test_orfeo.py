@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bdgf_core.errors import InputError
+from bdgf_core.progress import Progress
 from benchmarks.orfeo import orfeo_forest
 
 
@@ -22,11 +23,12 @@ def clouds(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_it_tells_classes_apart() -> None:
     train, classes = clouds(200, 0)
     test, wanted = clouds(80, 1)
-    found = orfeo_forest(train, classes, test, seed=0)
+    found = orfeo_forest(train, classes, test, seed=0, progress=Progress())
     assert found.dtype == np.int64 and (found == wanted).mean() > 0.9
 
 
 def test_its_absence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
+    train, classes = clouds(2, 0)
     with pytest.raises(InputError, match="otb-bin"):
-        orfeo_forest(np.zeros((2, 1), np.float32), np.zeros(2, np.int32), np.zeros((1, 1), np.float32), seed=0)
+        orfeo_forest(train, classes, train, seed=0, progress=Progress())
