@@ -18,8 +18,9 @@ from .device import Device
 from .duration import duration
 from .errors import BdgfError, Canceled
 from .models import group_network
+from .network.config import GroupConfig
 from .network.dropout import seed_dropout
-from .network.group import GroupConfig, GroupNetwork, GroupOutput
+from .network.group import GroupNetwork, GroupOutput
 from .network.regression import KernelRegression
 from .network.trees import Trees
 from .out_of_memory import Parts
@@ -280,9 +281,10 @@ def _trial(how: FitConfig) -> FitConfig:
 def _grown(
     network: GroupNetwork, samples: PatchSamples, index: Indices, how: FitConfig, *, seed: int, progress: Progress
 ) -> Trees:
-    """Trees on the samples of ``index``, as they are and jittered."""
+    """Trees on the samples of ``index``, as they are and, where no ratios of bands would be lost in it, jittered."""
     generator = torch.Generator().manual_seed(seed)
-    copies = max(1, min(_TREE_COPIES, _MOST_TREE_SAMPLES // len(index))) if how.jitter else 1
+    jittered = how.jitter and not network.config.index_bands
+    copies = max(1, min(_TREE_COPIES, _MOST_TREE_SAMPLES // len(index))) if jittered else 1
     features = []
     for copy in range(copies):
         for part in torch.from_numpy(index).split(_PREDICTED_AT_ONCE):  # type: ignore[no-untyped-call]

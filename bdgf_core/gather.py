@@ -18,7 +18,7 @@ from .diffusion.features import feature_channels
 from .diffusion.unet import HALO
 from .errors import ResourceError
 from .inputs import MARGIN, FeatureScale, InputReader
-from .network.group import PATCH
+from .network.config import PATCH
 from .network.image_patches import gather_patches
 from .pixel_values import by_tile
 from .processes import ALONE, Processes

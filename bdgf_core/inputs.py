@@ -17,7 +17,7 @@ from .device import Device
 from .diffusion.features import extract_features, feature_channels, position_noise
 from .diffusion.forward import BandStack, ForwardProcess
 from .diffusion.unet import HALO, DenoisingUNet
-from .network.group import PATCH
+from .network.config import PATCH
 from .raster.stack import RasterStack
 from .raster.window import Window, covering
 from .samples.sensor import Sensor

@@ -20,9 +20,9 @@ from .diffusion.unet import DenoisingUNet, channels_last
 from .errors import BdgfError, ModelFileError, check_seed
 from .inputs import FeatureScale, InputReader, band_stack
 from .legend import Legend
-from .network.group import GroupConfig, GroupNetwork
+from .network.config import GroupConfig
+from .network.group import GroupNetwork
 from .network.regression import KernelRegression
-from .network.statistics import statistics_count
 from .network.trees import Trees
 from .ood import OutOfDistribution
 from .raster.stack import RasterStack
@@ -96,6 +96,7 @@ def load_classifier(path: Union[str, Path]) -> Classifier:
         if found is not None and len(Accuracy.from_json(found).confusion) != len(legend):
             raise ValueError("its accuracy is that of other classes")
         network = group_network(config, _under("network.", model.tensors))
+        _check_units(network, pretrained.sensors["spectral"])
         scale = _scale(_under("scale.", model.tensors), feature_channels(pretrained.process.stack.depth), config)
         calibration = model.document.get("calibration")
         temperature = check_temperature(calibration["temperature"]) if calibration is not None else 1.0
@@ -142,18 +143,24 @@ def group_network(config: GroupConfig, tensors: Tensors) -> GroupNetwork:
         lambda: GroupNetwork(config), {name: found for name, found in tensors.items() if not name.startswith(_JOINED)}
     )
     if config.trees:
-        sensors, diffusion = config.spectral + config.second, config.diffusion if config.guide_trees else 0
-        features = statistics_count(sensors, diffusion, patch=config.patch, widest=config.tree_window)
-        network.trees = Trees.of(grown, features=features, classes=config.classes, trees=config.trees)
+        network.trees = Trees.of(grown, features=config.tree_features, classes=config.classes, trees=config.trees)
     elif grown:
         raise ValueError("it has trees that its network does not want")
     if config.landmarks:
         network.regression = KernelRegression.of(
-            regressed, channels=config.spectral + config.second, classes=config.classes, landmarks=config.landmarks
+            regressed, channels=config.regressed_channels, classes=config.classes, landmarks=config.landmarks
         )
     elif regressed:
         raise ValueError("it has a regression that its network does not want")
     return network.eval()
+
+
+def _check_units(network: GroupNetwork, sensor: Sensor) -> None:
+    units, config = sensor.units, network.config
+    if config.indices and config.components != (units is None):
+        raise ValueError("its ratios do not fit its bands")
+    if config.index_bands and not torch.equal(network.units, torch.from_numpy(units)):
+        raise ValueError("its bands have other units than its sensor")
 
 
 def _scale(tensors: Tensors, channels: int, config: GroupConfig) -> FeatureScale:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .network.group import PATCH
+from .network.config import PATCH
 from .network.statistics import patch_statistics
 from .samples.patches import PatchSamples
 from .samples.splits import choose_per_class

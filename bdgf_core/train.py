@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Optional, Sequence
 
 import numpy as np
@@ -21,7 +22,8 @@ from .gather import gather_samples, gather_unlabelled, labels_with_data
 from .input_checks import warn_of_inputs
 from .memory import memory_bound, peak_memory_mb
 from .models import classifier_tensors, load_pretrained
-from .network.group import PATCH, GroupConfig
+from .network.config import PATCH, GroupConfig
+from .network.group import GroupNetwork
 from .ood import OutOfDistribution
 from .pooling import Opinions, cross_fitted, fit_shares, tell_shares
 from .processes import ALONE, Processes
@@ -189,12 +191,15 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
                 progress=progress.part(0.29, 0.3),
             )  # fmt: skip
     assert samples.diffusion is not None
+    units = pretrained.sensors["spectral"].units
+    build = partial(GroupNetwork, units=None if units is None else torch.from_numpy(units))
     network_config = network_form(
         preset,
         spectral=samples.spectral.shape[1],
         second=0 if samples.second is None else samples.second.shape[1],
         diffusion=samples.diffusion.shape[1],
         classes=len(labels.legend),
+        components=units is None,
     )
     folds = validation_folds(
         config.validation, labels, folds=preset.folds, minimum=config.minimum_pixels, seed=config.seed
@@ -220,7 +225,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
     share = 0.3 + 0.67 * (len(runs) / (len(runs) + len(folds.folds)) if config.without_features else 1.0)
     fitted = fit_networks(
         network_config, samples, runs, how, unlabelled=unlabelled, device=device, progress=progress.part(0.3, share),
-        unfinished=unfinished, processes=processes,
+        unfinished=unfinished, build=build, processes=processes,
     )  # fmt: skip
     plain = []
     if config.without_features and folds.folds:
@@ -229,7 +234,8 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
         )
         plain = fit_networks(
             unguided, samples, runs[: len(folds.folds)], how, unlabelled=unlabelled, device=device,
-            progress=progress.part(share, 0.97), unfinished=unfinished, name="plain-fit", processes=processes,
+            progress=progress.part(share, 0.97), unfinished=unfinished, name="plain-fit", build=build,
+            processes=processes,
         )  # fmt: skip
     if not processes.is_first:
         return {}
@@ -344,8 +350,11 @@ def take_labels(config: TrainConfig, labels: Labels, progress: Progress) -> Labe
     return chosen
 
 
-def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: int, classes: int) -> GroupConfig:
-    """The network of a preset, for so many channels of its inputs and classes."""
+def network_form(
+    preset: TrainPreset, *, spectral: int, second: int, diffusion: int, classes: int, components: bool = False
+) -> GroupConfig:
+    """The network of a preset, for so many channels of its inputs and classes; ``components`` where the spectral
+    channels are no bands, see :attr:`Sensor.units`."""
     return GroupConfig(
         spectral=spectral,
         second=second,
@@ -367,4 +376,6 @@ def network_form(preset: TrainPreset, *, spectral: int, second: int, diffusion: 
         guide_trees=False,
         landmarks=0 if preset.as_printed else _LANDMARKS,
         regression_share=0.05,
+        indices=not preset.as_printed,
+        components=components,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .accuracy import Accuracy, confusion_matrix
 from .calibration import HeldOut, calibrate
-from .network.group import PATCH
+from .network.config import PATCH
 from .progress import Progress
 from .raster.labels import Labels
 from .samples.splits import Folds, polygon_folds, random_split

@@ -31,7 +31,7 @@ from bdgf_core.device import choose_device  # noqa: E402
 from bdgf_core.errors import BdgfError, Canceled, InputError  # noqa: E402
 from bdgf_core.files import check_writable, write_whole  # noqa: E402
 from bdgf_core.memory import memory_bound  # noqa: E402
-from bdgf_core.network.group import PATCH  # noqa: E402
+from bdgf_core.network.config import PATCH  # noqa: E402
 from bdgf_core.pretrain import PRESETS as PRETRAINING  # noqa: E402
 from bdgf_core.progress import Progress  # noqa: E402
 from bdgf_core.stop import stop_on_signals  # noqa: E402

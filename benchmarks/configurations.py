@@ -14,11 +14,11 @@ from bdgf_core import pretrain, train
 from bdgf_core.diffusion.schedule import FEATURE_TIMESTEP
 from bdgf_core.errors import InputError
 from bdgf_core.fit import FitConfig
-from bdgf_core.network.group import GroupConfig
+from bdgf_core.network.config import GroupConfig
 
 from .variants import Variant, variants_of
 
-_WIDTHS = ("spectral", "second", "diffusion", "classes")  # of a scene, not of a configuration
+_WIDTHS = ("spectral", "second", "diffusion", "classes", "components")  # of a scene, not of a configuration
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ class Settings:
 @dataclass(frozen=True)
 class Configuration:
     """``changes`` by group; ``build`` names a network of :mod:`benchmarks.networks`, ``rival`` a classifier of
-    :mod:`benchmarks.rivals` instead, on ``rival_features``. ``needs`` is "sar" or "second", what a scene must have."""
+    :mod:`benchmarks.rivals` instead and what it sees. ``needs`` is "sar", "second" or "few bands", what a scene must
+    have."""
 
     name: str
     about: str
@@ -122,7 +123,7 @@ def find_configuration(name: str) -> Configuration:
     """Raises :class:`InputError` with what is known for a name that is not."""
     if name in RIVALS:
         about, rival = RIVALS[name]
-        return Configuration(name, about, rival=rival)
+        return Configuration(name, about, rival=rival, needs="few bands" if rival.endswith(":indices") else "")
     preset, *variants = name.split("+")
     if preset not in train.PRESETS:
         raise InputError(f"Configuration {name!r} is not known; `python -m benchmarks list` names them.")
@@ -163,5 +164,8 @@ RIVALS = {
         ("-9x9", "pixels and each band's mean and deviation in 9×9 pixels", "statistics"),
     )
 }
+RIVALS["forest-indices"] = (
+    "random forest of 500 trees on pixels and the normalised differences of all spectral bands", "forest:indices"
+)  # fmt: skip
 RIVALS["otb-forest"] = ("random forest of Orfeo ToolBox, 200 trees, on pixels", "otb:pixels")
 NETWORK_FIELDS = {item.name for item in fields(GroupConfig)}

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from bdgf_core.diffusion.schedule import FEATURE_TIMESTEP
 from bdgf_core.diffusion.unet import DenoisingUNet
-from bdgf_core.network.group import GroupConfig, GroupNetwork
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import GroupNetwork
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)

@@ -19,12 +19,14 @@ from bdgf_core.fit import fit_networks, predict_members
 from bdgf_core.gather import feature_scale, gather_unlabelled
 from bdgf_core.inputs import FeatureScale
 from bdgf_core.models import Pretrained
-from bdgf_core.network.group import PATCH, GroupNetwork
+from bdgf_core.network.config import PATCH
+from bdgf_core.network.group import GroupNetwork
 from bdgf_core.pooling import Opinions, crossed_shares
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import Labels
 from bdgf_core.samples.fold_notes import fold_sentence
 from bdgf_core.samples.patches import PatchSamples
+from bdgf_core.samples.sensor import NETWORK_CHANNELS
 from bdgf_core.samples.splits import Fold, Folds
 from bdgf_core.validation import confusion_of, validation_folds
 
@@ -94,13 +96,14 @@ def known_key(opened: OpenScene, protocol: Protocol, configuration: Configuratio
 
 def lacks(opened: OpenScene, configuration: Configuration) -> str:
     """What the scene would need for this configuration, or nothing."""
-    if (
-        configuration.needs == "sar"
-        and not opened.second_kind.startswith("sar")
-        or (configuration.needs and "second" not in opened.sources)
-    ):
-        return "a SAR" if configuration.needs == "sar" else "a second sensor"
-    return ""
+    second = "second" in opened.sources
+    there = {
+        "sar": second and opened.second_kind.startswith("sar"),
+        "second": second,
+        "few bands": len(opened.stack.bands["spectral"]) <= NETWORK_CHANNELS,
+    }
+    told = {"sar": "a SAR", "second": "a second sensor", "few bands": f"{NETWORK_CHANNELS} spectral bands at the most"}
+    return "" if there.get(configuration.needs, True) else told[configuration.needs]
 
 
 def measure(
@@ -254,9 +257,10 @@ def _fit(
 ) -> list[GroupNetwork]:
     """A network for each fold."""
     channels = len(scale.mean) if scale.basis is None else len(scale.basis)
+    units = pretrained.sensors["spectral"].units
     config = replace(
         settings.network, spectral=samples.spectral.shape[1], diffusion=channels, classes=len(opened.labels.legend),
-        second=0 if samples.second is None else samples.second.shape[1],
+        second=0 if samples.second is None else samples.second.shape[1], components=units is None,
     )  # fmt: skip
     runs = [(np.searchsorted(known, fold.train), seed + 1 + i) for i, fold in enumerate(folds.folds)]
     how = settings.fit
@@ -270,7 +274,10 @@ def _fit(
         unlabelled = gather_unlabelled(
             opened.stack, pretrained.sensors, _UNLABELLED, rng=np.random.default_rng(seed), progress=progress.silent()
         )
-    build = builder(settings.build, config, unlabelled, seed=seed, device=shop.device, progress=progress.silent())
+    build = builder(
+        settings.build, config, unlabelled, units=None if units is None else torch.from_numpy(units), seed=seed,
+        device=shop.device, progress=progress.silent(),
+    )  # fmt: skip
     fitted = fit_networks(
         config, samples, runs, how, unlabelled=unlabelled if settings.unlabelled else None, device=shop.device,
         progress=progress, build=build,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bdgf_core.errors import InputError
-from bdgf_core.network.group import PATCH
+from bdgf_core.network.config import PATCH
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import Labels
 from bdgf_core.raster.stack import RasterStack
@@ -26,9 +26,11 @@ _TILE = 256
 def rival_predictions(
     opened: OpenScene, rival: str, folds: Sequence[Fold], seed: int, progress: Progress
 ) -> Iterator[NDArray[np.int64]]:
-    """The classes of each fold's test pixels, by ``NAME:pixels`` or ``NAME:statistics``."""
+    """The classes of each fold's test pixels, by ``NAME:pixels``, ``NAME:statistics`` or ``NAME:indices``."""
     name, _, seen = rival.partition(":")
     features = pixel_features(opened.stack, opened.labels, statistics=seen == "statistics")
+    if seen == "indices":
+        features = with_indices(features, len(opened.stack.bands["spectral"]))
     classes = opened.labels.classes
     for done, fold in enumerate(folds):
         progress.update(done / len(folds))
@@ -80,6 +82,16 @@ def pixel_features(stack: RasterStack, labels: Labels, *, statistics: bool) -> F
     variance = (squares + missing * mean**2) / PATCH**2 - local**2
     filled = np.where(np.isfinite(centre), centre, mean)
     return np.concatenate([filled + shift, local + shift, np.sqrt(np.maximum(variance, 0.0))], 1).astype(np.float32)
+
+
+def with_indices(features: Features, spectral: int) -> Features:
+    """(n, bands) and (a − b) / (|a| + |b|) of every pair of the first ``spectral`` bands (n, bands + pairs)."""
+    pairs = []
+    for i in range(spectral):
+        for j in range(i):
+            a, b = features[:, i].astype(np.float64), features[:, j].astype(np.float64)
+            pairs.append((a - b) / np.maximum(np.abs(a) + np.abs(b), 1e-12))
+    return np.column_stack([features, *pairs]).astype(np.float32)
 
 
 def _box_sum(x: NDArray[np.float64]) -> NDArray[np.float64]:

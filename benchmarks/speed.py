@@ -19,11 +19,13 @@ from bdgf_core.diffusion.schedule import FEATURE_TIMESTEP
 from bdgf_core.diffusion.unet import HALO, DenoisingUNet, channels_last
 from bdgf_core.memory import release_memory
 from bdgf_core.models import load_classifier
-from bdgf_core.network.group import GroupConfig, GroupNetwork
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import GroupNetwork
 from bdgf_core.network.image_patches import gather_patches
 from bdgf_core.network.scan import selective_scan
 from bdgf_core.pretrain import PRESETS as PRETRAINING
 from bdgf_core.progress import Progress
+from bdgf_core.samples.sensor import NETWORK_CHANNELS
 from bdgf_core.train import PRESETS, network_form
 
 from .cost import cost_of, denoiser_cost
@@ -63,7 +65,10 @@ class Subject:
         form = PRESETS[preset]
         depth = -(-(spectral + second) // 8) * 8
         diffusion = form.feature_components or feature_channels(depth)
-        config = network_form(form, spectral=min(spectral, 30), second=second, diffusion=diffusion, classes=classes)
+        config = network_form(
+            form, spectral=min(spectral, NETWORK_CHANNELS), second=second, diffusion=diffusion, classes=classes,
+            components=spectral > NETWORK_CHANNELS,
+        )  # fmt: skip
         return cls._of(DenoisingUNet().eval(), GroupNetwork(config).eval(), depth, preset)
 
     @property

@@ -29,7 +29,7 @@ from bdgf_core.classify import ClassifyConfig, classify
 from bdgf_core.inputs import MARGIN
 from bdgf_core.legend import LandCoverClass, Legend
 from bdgf_core.map_writers import normalized_entropy
-from bdgf_core.network.group import PATCH
+from bdgf_core.network.config import PATCH
 from bdgf_core.network.image_patches import gather_patches
 from bdgf_core.network.statistics import patch_statistics
 from bdgf_core.ood import OutOfDistribution

@@ -54,19 +54,36 @@ def in_short(places: Mapping[str, tuple[str, Runs]]) -> Optional[Table]:
 
 
 def overview(runs: Runs, base: Optional[str]) -> Table:
-    """Each configuration with its interval, and its differences from ``base`` on the same folds and seeds."""
-    gains = [] if base is None else [f"{title} − {base}" for title in _PAIRED]
+    """Each configuration with its interval, and its differences from :func:`plainer` ones on the same folds and
+    seeds."""
+    gains = () if base is None else (*(f"{title} gained" for title in _PAIRED), "Over")
     head = ("Configuration", *(name for name, _ in FIGURES), *gains, "Seeds", "Command")
     rows = []
     for name, entries in _by_accuracy(runs):
         row = [name, *(_spread(summary_of(entries, figure)) for _, figure in FIGURES)]
         if base is not None:
-            row += [DASH] * len(gains) if name == base else _gains(entries, runs[base])
+            other = plainer(name, runs, base)
+            row += [DASH] * len(gains) if other == name else [*_gains(entries, runs[other]), other]
         rows.append((*row, seeds_text(entries), f"`{command(entries)}`"))
     caption = "Means over seeds in %, ± half the 95 % interval by the t distribution."
     if base is not None:
-        caption += f" Differences from {base} are paired by fold and seed; * where their interval excludes 0."
+        caption += (
+            f" What a configuration gains over that with fewer variants, or else over {base}, is paired by fold and"
+            " seed; * where its interval excludes 0."
+        )
     return Table(caption, head, tuple(rows))
+
+
+def plainer(name: str, runs: Runs, base: str) -> str:
+    """What ``name`` is compared with: of the ``runs`` with some of its variants and no other the one with most of
+    them, at best its first ones, or else ``base``."""
+    preset, *variants = name.split("+")
+    some = []
+    for other in runs:
+        its_preset, *its_variants = other.split("+")
+        if its_preset == preset and set(its_variants) < set(variants):
+            some.append((len(its_variants), name.startswith(other), other))
+    return max(some)[-1] if some else base
 
 
 def by_class(runs: Runs) -> Table:

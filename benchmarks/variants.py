@@ -147,6 +147,7 @@ _ONE_FACTOR = {
         f"tree-window-{side}": _variant(f"trees that see windows of up to {side}×{side}", "network", tree_window=side)
         for side in (3, 5, 9)
     },
+    "no-indices": _variant("no ratios of bands for trees and regression", "network", indices=False),
     "no-regression": _variant("no regression on pixels", "network", landmarks=0, trees_share=0.5, regression_share=0.0),
     **{
         f"landmarks-{count}": _variant(

@@ -11,7 +11,7 @@ import torch
 from bdgf_core.device import choose_device
 from bdgf_core.errors import BdgfError, Canceled
 from bdgf_core.fit import Consistency, FitConfig, fit_network, fit_networks, predict_members
-from bdgf_core.network.group import GroupConfig
+from bdgf_core.network.config import GroupConfig
 from bdgf_core.progress import Progress
 from bdgf_core.samples.patches import PatchSamples
 

@@ -17,7 +17,8 @@ from bdgf_core.errors import ModelFileError
 from bdgf_core.inputs import FeatureScale
 from bdgf_core.legend import LandCoverClass, Legend
 from bdgf_core.models import classifier_tensors, load_classifier, load_pretrained
-from bdgf_core.network.group import GroupConfig, GroupNetwork
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import GroupNetwork
 from bdgf_core.ood import OutOfDistribution
 from bdgf_core.samples.sensor import Sensor, SensorBand
 
@@ -64,6 +65,37 @@ def test_a_classifier_comes_back_as_it_was(parts, tmp_path):
         assert network.eval()(*x).logits.equal(classifier.network(*x).logits)
     state = classifier.pretrained.denoiser.state_dict()
     assert all(value.equal(state[name]) for name, value in denoiser.state_dict().items())
+
+
+@pytest.fixture(scope="module")
+def with_indices(parts):
+    """Bands far from zero, of which trees and regression see ratios."""
+    document, denoiser, _, scale = copy.deepcopy(parts)
+    sample = np.random.default_rng(0).normal(9, 1, (4, 500)).astype(np.float32)
+    bands = [SensorBand(i, f"B{i}", None, True) for i in range(1, 5)]
+    sensor = Sensor.measure(sample, bands, kind="optical", source="a.tif", source_bands=4, depth_limit=16)
+    document["pretrained"]["sensors"]["spectral"] = sensor.to_json()
+    config = GroupConfig(4, 0, 128, 2, indices=True)
+    document["method"]["network"] = asdict(config)
+    return document, denoiser, GroupNetwork(config, torch.from_numpy(sensor.units)), scale
+
+
+def test_the_units_of_bands_come_back(with_indices, tmp_path):
+    classifier = load_classifier(save(with_indices, tmp_path / "m.bdgf"))
+    sensor = classifier.pretrained.sensors["spectral"]
+    assert classifier.network.units.equal(torch.from_numpy(sensor.units)) and sensor.units[0].min() > 8
+
+
+def test_other_units_than_the_sensors_are_refused(with_indices, parts, tmp_path):
+    document, denoiser, network, scale = with_indices
+    other = copy.deepcopy(network)
+    other.units[0, 0] += 1.0
+    with pytest.raises(ModelFileError, match="other units"):
+        load_classifier(save((document, denoiser, other, scale), tmp_path / "m.bdgf"))
+    centred = copy.deepcopy(document)
+    centred["pretrained"]["sensors"] = parts[0]["pretrained"]["sensors"]
+    with pytest.raises(ModelFileError, match="ratios do not fit"):
+        load_classifier(save((centred, denoiser, network, scale), tmp_path / "m.bdgf"))
 
 
 def test_kinds_are_not_mixed_up(parts, tmp_path):

@@ -7,122 +7,28 @@ H × W an image, of which every full patch is classified: (H − P + 1) × (W �
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Callable, Iterable, Optional, Sequence, Tuple
+from dataclasses import dataclass, field
+from typing import Callable, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .cnn import GuidedCNN
+from .config import GroupConfig
 from .dropout import Dropout
 from .image_patches import Block, blocks_of, by_pixel, channels_last, patches_of
+from .indices import normalised_differences, shape_and_brightness
 from .mutual import MutualLearning
 from .regression import KernelRegression
 from .sequence import GuidedMamba, SequenceEncoder
-from .statistics import window_statistics
+from .statistics import as_rows, window_statistics
 from .threads import side_by_side
 from .transformer import GuidedTransformer
 from .trees import Trees
 
 EMBEDDING = 64
-PATCH = 9
-_MOST_CHANNELS = 1_000_000
 _PIXELS_AT_ONCE = 128 * 128  # of an image on a CPU: of more the maps of all pixels fall out of its caches
-
-
-@dataclass(frozen=True)
-class GroupConfig:
-    """Widths of the inputs, and a switch for every part of the network (Table 2 of the paper).
-
-    So many ``trees`` and a regression on so many ``landmarks`` join the branches once they have learned, see
-    :class:`Trees` and :class:`KernelRegression`; ``trees_share`` and ``regression_share`` of the answer are theirs,
-    the rest that of the branches. ``token_bands`` neighbours share a token of Mamba; the trees see statistics in
-    windows of up to ``tree_window`` pixels a side."""
-
-    spectral: int
-    second: int
-    diffusion: int
-    classes: int
-    cnn: bool = True
-    transformer: bool = True
-    mamba: bool = True
-    guide_cnn: bool = True
-    guide_transformer: bool = True
-    guide_mamba: bool = True
-    mutual_learning: bool = True
-    literal_mutual_learning: bool = False
-    mutual_temperature: float = 0.0
-    branch_cross_entropy: bool = True
-    average_branches: bool = True
-    padded_cnn: bool = False
-    guidance_kernel: int = 1
-    attention_cells: int = 3
-    mamba_states: int = 16
-    mamba_expand: int = 2
-    token_bands: int = 1
-    feed_forward: bool = True
-    label_smoothing: float = 0.0
-    dropout: float = 0.0
-    patch: int = PATCH
-    trees: int = 0
-    trees_share: float = 0.5
-    guide_trees: bool = True
-    tree_window: int = 3
-    landmarks: int = 0
-    regression_share: float = 0.0
-
-    def __post_init__(self) -> None:
-        for part in fields(self):
-            value = getattr(self, part.name)
-            if type(value).__name__ != part.type and not (part.type == "float" and type(value) is int):
-                raise ValueError(f"{part.name} is {value!r}, no {part.type}")
-        least_of = {"spectral": 1, "second": 0, "diffusion": 1, "classes": 1, "trees": 0, "landmarks": 0}
-        for name, least in least_of.items():
-            if not least <= getattr(self, name) <= _MOST_CHANNELS:
-                raise ValueError(f"{name} is {getattr(self, name)}, not {least} to {_MOST_CHANNELS}")
-        if self.patch % 2 == 0 or not 7 <= self.patch <= 15:
-            raise ValueError(f"a patch of {self.patch} pixels a side is not odd and from 7 to 15")
-        if self.guidance_kernel not in (1, 3) or self.attention_cells not in (1, 3, self.patch):
-            raise ValueError(f"guidance of {self.guidance_kernel} or attention of {self.attention_cells} cells")
-        if not (1 <= self.mamba_states <= 256 and 1 <= self.mamba_expand <= 16 and 1 <= self.token_bands <= 64):
-            raise ValueError(
-                f"Mamba of {self.mamba_states} states, {self.mamba_expand} times as wide inside, {self.token_bands} "
-                "bands a token"
-            )
-        if not 1 <= self.tree_window <= 15:
-            raise ValueError(f"trees that see {self.tree_window} pixels a side")
-        others = self.trees_share, self.regression_share
-        if not (min(others) >= 0 and sum(others) <= 1 + 1e-6):
-            raise ValueError(f"shares of the trees and the regression of {others}")
-        if not 0 <= self.mutual_temperature <= 100:
-            raise ValueError(f"a temperature of {self.mutual_temperature}")
-        if not (0 <= self.label_smoothing < 1 and 0 <= self.dropout < 1):
-            raise ValueError(f"label smoothing {self.label_smoothing} or dropout {self.dropout} is no share")
-        if not self.branches:
-            raise ValueError("no branch is switched on")
-
-    @property
-    def branches(self) -> list[str]:
-        return [name for name in ("cnn", "transformer", "mamba") if getattr(self, name)]
-
-    @property
-    def members(self) -> list[str]:
-        """Who answers: the branches, and those that join them."""
-        joined = {"trees": self.trees, "regression": self.landmarks}
-        return ["branches", *(name for name, count in joined.items() if count)]
-
-    def shares(self, members: Sequence[str]) -> list[float]:
-        """Of the answer of these ``members``; they sum to 1."""
-        others = {"trees": self.trees_share, "regression": self.regression_share}
-        wanted = {"branches": max(0.0, 1.0 - sum(others.values())), **others}
-        whole = sum(wanted[name] for name in members)
-        return [wanted[name] / whole if whole else 1 / len(members) for name in members]
-
-    def with_shares(self, shares: Iterable[float]) -> GroupConfig:
-        """With these shares of the :attr:`members`."""
-        found = dict(zip(self.members, map(float, shares)))
-        return replace(self, trees_share=found.get("trees", 0.0), regression_share=found.get("regression", 0.0))
 
 
 @dataclass(frozen=True)
@@ -144,11 +50,18 @@ class GroupOutput:
 
 
 class GroupNetwork(nn.Module):
-    """Classifies the centre pixel of each P×P patch from its spectral, second-sensor and diffusion channels."""
+    """Classifies the centre pixel of each P×P patch from its spectral, second-sensor and diffusion channels.
 
-    def __init__(self, config: GroupConfig) -> None:
+    ``units`` (2, S), mean and deviation of the spectral bands, lead from the channels back to the bands' values; they
+    are wanted for :attr:`GroupConfig.indices`."""
+
+    units: Tensor
+
+    def __init__(self, config: GroupConfig, units: Optional[Tensor] = None) -> None:
         super().__init__()
         self.config = config
+        if config.index_bands:
+            self.register_buffer("units", torch.ones((2, config.spectral)) if units is None else units.clone())
         c = config
 
         def guidance(wanted: bool) -> int:
@@ -311,15 +224,23 @@ class GroupNetwork(nn.Module):
         return {"branches": torch.stack([torch.softmax(z.float(), 1) for z in logits]).mean(0), **output.votes}
 
     def pixels(self, spectral: Optional[Tensor], second: Optional[Tensor]) -> Tensor:
-        """What the regression sees: the centres (B, S + R) of patches (B, channels, P, P)."""
+        """What the regression sees of patches (B, channels, P, P): the channels of their centres (B, S + R), or the
+        spectral ones' shape and brightness instead (B, S + 1 + R)."""
         at = self.config.patch // 2
-        return torch.cat([x[:, :, at, at] for x in (spectral, second) if x is not None], 1).float()
+        centres = [x[:, :, at, at].float() for x in (spectral, second) if x is not None]
+        if self.config.index_bands:
+            centres[0] = shape_and_brightness(centres[0], self.units.to(centres[0].device))
+        return torch.cat(centres, 1)
 
     def tree_features(self, spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor]) -> Tensor:
-        """What the trees see of every full patch: (B, channels, rows, cols) → (B · patches, F)."""
+        """What the trees see of every full patch: (B, channels, rows, cols) → (B · patches, F), F being
+        :attr:`GroupConfig.tree_features`."""
         c = self.config
         given = diffusion if c.guide_trees else None
-        return window_statistics(spectral, second, given, patch=c.patch, widest=c.tree_window)
+        seen = window_statistics(spectral, second, given, patch=c.patch, widest=c.tree_window)
+        if c.index_bands:
+            seen.append(normalised_differences(spectral, self.units.to(spectral.device), patch=c.patch))
+        return as_rows(seen)
 
     def disagreement(self, output: GroupOutput) -> Tensor:
         """How far the branches' opinions lie apart (B,), from 0, all alike, to 1, each sure of another class: the

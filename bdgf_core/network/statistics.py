@@ -20,26 +20,26 @@ def patch_statistics(spectral: Tensor, second: Optional[Tensor], patch: int) -> 
     """Centre, mean and deviation of every full patch: (B, channels, rows, cols) → (B · patches, 3 · channels)."""
     x = _joined(spectral, second)
     mean, deviation = _moments(x, patch)
-    return _as_rows([_inner(x, patch // 2), mean, _DEVIATION_SCALE * deviation])
+    return as_rows([_inner(x, patch // 2), mean, _DEVIATION_SCALE * deviation])
 
 
 def window_statistics(
     spectral: Tensor, second: Optional[Tensor], diffusion: Optional[Tensor], *, patch: int, widest: int
-) -> Tensor:
-    """Of every full patch, (B, channels, rows, cols) → (B · patches, F): of the sensors the centre, and mean and
+) -> list[Tensor]:
+    """Of every full patch, maps (B, channels, rows − P + 1, cols − P + 1): of the sensors the centre, and mean and
     deviation in 3×3, 5×5 and all pixels, but for windows of more than ``widest`` a side; of the diffusion features
-    centre and mean. F: :func:`statistics_count`."""
+    centre and mean. :func:`statistics_count` channels in all."""
     x = _joined(spectral, second)
     found = [_inner(x, patch // 2)]
     for side in _windows(patch, widest):
         found += _moments(_inner(x, (patch - side) // 2), side)
     if diffusion is not None:
         found += [_inner(diffusion.float(), patch // 2), box_mean(diffusion.float(), patch)]
-    return _as_rows(found)
+    return found
 
 
 def statistics_count(sensors: int, diffusion: int, *, patch: int, widest: int) -> int:
-    """F of :func:`window_statistics`, for so many channels of both sensors and of the diffusion features."""
+    """The channels of :func:`window_statistics`, for so many channels of both sensors and of the diffusion features."""
     return sensors * (1 + 2 * len(_windows(patch, widest))) + 2 * diffusion
 
 
@@ -66,5 +66,6 @@ def _inner(x: Tensor, margin: int) -> Tensor:
     return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
 
 
-def _as_rows(maps: list[Tensor]) -> Tensor:
+def as_rows(maps: list[Tensor]) -> Tensor:
+    """(B, channels, rows, cols) each → (B · rows · cols, all channels)."""
     return torch.cat(maps, 1).movedim(1, 3).flatten(0, 2)

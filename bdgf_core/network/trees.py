@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _GROWN_AT_ONCE = 20
-_FEATURE_SHARE = 0.3  # of the features, drawn anew at each split
+_FEATURE_SHARE, _MOST_FEATURES = 0.3, 60  # of the features, drawn anew at each split, and how many at the most
 _LEAF = -1
 _AT_ONCE = 1 << 17  # ways through trees, which fit the cache with what leads to them
 _MOST_PATCHES = 4096
@@ -63,7 +63,7 @@ class Trees(nn.Module):
         present, index = np.unique(classes, return_inverse=True)
         weight = (len(classes) / (len(present) * np.bincount(index)))[index]
         forest = ExtraTreesClassifier(
-            max_features=_FEATURE_SHARE,
+            max_features=min(max(1, int(_FEATURE_SHARE * features.shape[1])), _MOST_FEATURES),
             max_depth=_DEEPEST - 1,
             random_state=seed,
             warm_start=True,

@@ -24,6 +24,7 @@ KINDS = ("optical", *SECOND_KINDS)
 NETWORK_CHANNELS = 30  # S, the most spectral channels that the group network takes
 _SAR_FLOOR = 0.01  # δ: where the 0.5 percentile of SAR intensity is put, 1 being the 99.5 percentile
 _CLIP = 1.2
+_LEAST_MEAN = 0.25  # deviations: measures of light have more, what was centred has none
 _MOST = 1e30  # beyond it lie undeclared nodata values such as -3.4e38, which would overflow the statistics
 
 
@@ -175,6 +176,14 @@ class Sensor:
         half = np.isfinite(values).mean(0) >= 0.5
         scaled = components / _column(self.component_std[: self.channels], components)
         return np.where(half, np.arcsinh(scaled), 0.0).astype(np.float32)
+
+    @property
+    def units(self) -> Optional[Array]:
+        """(2, S): mean and deviation of the bands, which lead from :meth:`network_input` back to their values; None
+        where the channels are components, or where values lie about zero and their ratios would mean nothing."""
+        if self.is_sar or self._is_projected(self.channels) or not (self.mean > _LEAST_MEAN * self.std).all():
+            return None
+        return np.stack((self.mean, self.std))
 
     def to_json(self) -> dict[str, Any]:
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(self).items()}

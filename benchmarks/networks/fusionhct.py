@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from bdgf_core.convolution import Conv3d
 from bdgf_core.network.attention import CrossAttention, SelfAttention
-from bdgf_core.network.group import EMBEDDING, GroupConfig
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import EMBEDDING
 from bdgf_core.network.transformer import TOKENS, Tokenizer
 
 from .other import OtherNetwork, conv_block

@@ -5,10 +5,13 @@ B batch; E = 64; P patch side.
 
 from __future__ import annotations
 
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
 
-from bdgf_core.network.group import EMBEDDING, GroupConfig, GroupNetwork
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import EMBEDDING, GroupNetwork
 from bdgf_core.network.mamba import MambaBlock
 
 
@@ -31,8 +34,8 @@ class PixelSequenceEncoder(nn.Module):
         return out
 
 
-def with_pixel_tokens(config: GroupConfig) -> GroupNetwork:
-    network = GroupNetwork(config)
+def with_pixel_tokens(config: GroupConfig, units: Optional[Tensor] = None) -> GroupNetwork:
+    network = GroupNetwork(config, units)
     if config.mamba:
         how = {"embedding": EMBEDDING, "states": config.mamba_states, "expand": config.mamba_expand}
         network.mamba.spectral = PixelSequenceEncoder(config.spectral, **how)  # type: ignore[assignment]
@@ -41,9 +44,9 @@ def with_pixel_tokens(config: GroupConfig) -> GroupNetwork:
     return network
 
 
-def with_shared_tokenizers(config: GroupConfig) -> GroupNetwork:
+def with_shared_tokenizers(config: GroupConfig, units: Optional[Tensor] = None) -> GroupNetwork:
     """One W_att (Eq. 13) and one self-attention for all streams; their maps differ, as their channels do."""
-    network = GroupNetwork(config)
+    network = GroupNetwork(config, units)
     if config.transformer:
         branch = network.transformer
         for tokenizer in branch.tokenizers.values():

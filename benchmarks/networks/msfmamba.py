@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bdgf_core.network.group import EMBEDDING, GroupConfig
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import EMBEDDING
 from bdgf_core.network.mamba import MambaBlock, causal_conv
 from bdgf_core.network.scan import selective_scan
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bdgf_core.network.group import GroupConfig
+from bdgf_core.network.config import GroupConfig
 
 
 class OtherNetwork(nn.Module):

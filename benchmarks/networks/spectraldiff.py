@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from bdgf_core.network.attention import SelfAttention
-from bdgf_core.network.group import EMBEDDING, GroupConfig
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import EMBEDDING
 
 from .other import OtherNetwork
 

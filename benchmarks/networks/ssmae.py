@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from bdgf_core.device import Device
 from bdgf_core.network.attention import SelfAttention
-from bdgf_core.network.group import EMBEDDING, GroupConfig
+from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.group import EMBEDDING
 from bdgf_core.progress import Progress
 from bdgf_core.samples.patches import PatchSamples
 

@@ -9,7 +9,7 @@ import torch
 
 from bdgf_core.device import choose_device
 from bdgf_core.errors import InputError
-from bdgf_core.network.group import GroupConfig
+from bdgf_core.network.config import GroupConfig
 from bdgf_core.progress import Progress
 from bdgf_core.samples.patches import PatchSamples
 from bdgf_core.train import PRESETS
@@ -26,7 +26,7 @@ def made(name: str, config: GroupConfig) -> torch.nn.Module:
     unlabelled = PatchSamples(patches[0], patches[1], None, torch.full((20,), -1))
     device = choose_device("cpu")
     torch.manual_seed(0)
-    return builder(name, config, unlabelled, seed=0, device=device, progress=Progress())(config)
+    return builder(name, config, unlabelled, units=None, seed=0, device=device, progress=Progress())(config)
 
 
 @pytest.mark.parametrize("second", [2, pytest.param(0, marks=pytest.mark.long)])

@@ -9,7 +9,7 @@ from pathlib import Path
 from ledger_entries import make_entry
 
 from benchmarks.page import as_html, as_markdown, page_groups, write_page
-from benchmarks.tables import as_csv, as_json, command
+from benchmarks.tables import as_csv, as_json, command, plainer
 
 BETTER = [[[10, 0], [1, 9]], [[9, 1], [0, 10]]]
 
@@ -34,6 +34,15 @@ def test_every_figure_has_its_command_seeds_and_interval() -> None:
 def test_differences_are_paired_and_marked() -> None:
     text = as_markdown(page_groups(several()))
     assert next(line for line in text.splitlines() if line.startswith("| forest |")).count("+10.00 ± 0.00 \\*") == 2
+
+
+def test_each_is_compared_with_what_has_one_variant_less() -> None:
+    runs = dict.fromkeys(["quick", "quick+a", "quick+b+c", "quick+d", "standard", "forest"], [])
+    wanted = {
+        "quick": "quick", "quick+d": "quick", "quick+a+d": "quick+a", "quick+c+a+b": "quick+b+c",
+        "standard+a": "standard", "paper+a": "quick", "forest": "quick",
+    }  # fmt: skip
+    assert {name: plainer(name, runs, "quick") for name in wanted} == wanted
 
 
 def test_the_best_rival_comes_first() -> None:

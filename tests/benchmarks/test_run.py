@@ -27,7 +27,7 @@ from benchmarks.measure import Workshop, measure, pretrained_of
 from benchmarks.open_scene import open_scene
 from benchmarks.pretraining import ResidualTarget
 from benchmarks.protocols import Protocol
-from benchmarks.rivals import pixel_features
+from benchmarks.rivals import pixel_features, with_indices
 from benchmarks.scenes import find_scene
 from benchmarks.screening import best_variants
 
@@ -180,6 +180,11 @@ def test_what_a_scene_lacks_is_left_out(scene_file: Path, tmp_path: Path, capfd:
     wanted = ["--configuration", "quick+residual-target"]
     assert run(scene_file / "spectral", tmp_path, *wanted) == 0
     assert "left out, it needs a SAR" in capfd.readouterr().out
+
+
+def test_indices_are_those_of_spectral_bands() -> None:
+    found = with_indices(np.array([[3.0, 1.0, 0.0, 7.0], [0.0, 0.0, -2.0, 7.0]], np.float32), 3)
+    assert np.allclose(found[:, 4:], [[-0.5, -1.0, -1.0], [0.0, -1.0, -1.0]])
 
 
 @pytest.mark.long

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bdgf_core.network.group import PATCH, GroupConfig, GroupNetwork, GroupOutput
+from bdgf_core.network.config import PATCH, GroupConfig
+from bdgf_core.network.group import GroupNetwork, GroupOutput
 from bdgf_core.network.image_patches import gather_patches
 from bdgf_core.network.regression import KernelRegression
 from bdgf_core.network.sequence import SequenceEncoder
@@ -31,6 +32,8 @@ ABLATIONS = {  # rows of Table 2; row 10, without masking, is a matter of pretra
     "unguided trees": dict(trees=5, guide_trees=False, trees_share=0.8),
     "regression": dict(landmarks=7, regression_share=0.3),
     "trees and regression": dict(trees=5, landmarks=7, trees_share=0.3, regression_share=0.2),
+    "ratios of bands": dict(trees=5, landmarks=7, trees_share=0.4, regression_share=0.4, indices=True),
+    "no ratios of components": dict(trees=5, landmarks=7, indices=True, components=True),
     "trees and a lone branch": dict(trees=5, transformer=False, mamba=False),
 }
 

@@ -8,7 +8,7 @@ import torch
 from sklearn.ensemble import ExtraTreesClassifier
 
 from bdgf_core.errors import Canceled
-from bdgf_core.network.statistics import patch_statistics, statistics_count, window_statistics
+from bdgf_core.network.statistics import as_rows, patch_statistics, statistics_count, window_statistics
 from bdgf_core.network.trees import Trees, _as_float32
 
 
@@ -127,7 +127,7 @@ def test_a_tree_without_end_in_sight_is_refused(inner, fine):
 def test_statistics_are_those_of_their_windows():
     torch.manual_seed(0)
     spectral, second, diffusion = (torch.randn(2, channels, 9, 9) for channels in (4, 2, 3))
-    found = window_statistics(spectral, second, diffusion, patch=9, widest=9)
+    found = as_rows(window_statistics(spectral, second, diffusion, patch=9, widest=9))
     assert found.shape == (2, statistics_count(6, 3, patch=9, widest=9))
     assert statistics_count(6, 0, patch=9, widest=9) == 42
     sensors = torch.cat((spectral, second), 1)
@@ -138,7 +138,7 @@ def test_statistics_are_those_of_their_windows():
     ]  # fmt: skip
     parts = [found[:, :6], found[:, 6:12], found[:, 12:18], found[:, -6:-3], found[:, -3:]]
     assert all(torch.allclose(part, want, atol=1e-3) for part, want in zip(parts, expected))
-    near = window_statistics(spectral, second, None, patch=9, widest=3)
+    near = as_rows(window_statistics(spectral, second, None, patch=9, widest=3))
     assert torch.equal(near, found[:, :18]) and statistics_count(6, 0, patch=9, widest=3) == 18
     plain = patch_statistics(spectral, second, 9)
     assert torch.equal(plain[:, :12], torch.cat((found[:, :6], found[:, 30:36]), 1))

@@ -204,3 +204,16 @@ def test_json_round_trip(kind, limit, bands):
 def test_a_wrong_unit_is_said(image, kind, word):
     with pytest.raises(InputError, match=word):
         measure(image, kind)
+
+
+def test_units_lead_back_from_the_input_to_the_bands():
+    image = 500 + 100 * np.random.default_rng(1).random((4, 30, 30)).astype(np.float32)
+    sensor = measure(image)
+    mean, std = (x[:, None, None] for x in sensor.units)
+    assert np.allclose(np.sinh(sensor.network_input(image)) * std + mean, image, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind, bands, level", [("optical", 40, 500), ("optical", 4, 0), ("sar_linear", 2, 500)])
+def test_components_centred_values_and_sar_have_no_units(kind, bands, level):
+    image = level + np.random.default_rng(1).normal(0, 100, (bands, 30, 30)).astype(np.float32)
+    assert measure(np.abs(image) if kind.startswith("sar") else image, kind).units is None
