@@ -375,7 +375,7 @@ def network_form(
         trees_share=0.45,
         guide_trees=False,
         landmarks=0 if preset.as_printed else _LANDMARKS,
-        regression_share=0.05,
+        regression_share=0.2,
         indices=not preset.as_printed,
         components=components,
     )

@@ -149,6 +149,9 @@ _ONE_FACTOR = {
     },
     "no-indices": _variant("no ratios of bands for trees and regression", "network", indices=False),
     "no-regression": _variant("no regression on pixels", "network", landmarks=0, trees_share=0.5, regression_share=0.0),
+    "regression-share-0.05": _variant(
+        "5 % of the answer by the regression to begin with", "network", trees_share=0.45, regression_share=0.05
+    ),
     **{
         f"landmarks-{count}": _variant(
             f"a regression on {count} landmarks joins the branches", "network", landmarks=count
