@@ -18,6 +18,8 @@ from .diffusion.features import extract_features, feature_channels, position_noi
 from .diffusion.forward import BandStack, ForwardProcess
 from .diffusion.unet import HALO, DenoisingUNet
 from .network.config import PATCH
+from .network.group import AT_ONCE
+from .network.indices import index_count
 from .raster.stack import RasterStack
 from .raster.window import Window, covering
 from .samples.sensor import Sensor
@@ -140,6 +142,7 @@ class InputReader:
             diffusion=feature_channels(depth) if kept is None else len(kept),
             classes=classes,
             memory_bytes=memory_bytes,
+            index_bands=0 if self.sensors["spectral"].units is None else self.sensors["spectral"].channels,
         )
 
     def with_scale(self, scale: FeatureScale) -> InputReader:
@@ -154,18 +157,25 @@ def band_stack(sensors: Mapping[str, Sensor]) -> BandStack:
     )
 
 
-def tile_side(depth: int, *, raw: int, channels: int, diffusion: int, classes: int, memory_bytes: int) -> int:
+def tile_side(
+    depth: int, *, raw: int, channels: int, diffusion: int, classes: int, memory_bytes: int, index_bands: int = 0
+) -> int:
     """Pixels a side of a tile whose features and classification fit the memory, between 32 and 512. ``raw`` bands are
-    read; ``channels`` of both sensors and ``diffusion`` channels enter the network."""
+    read; ``channels`` of both sensors and ``diffusion`` channels enter the network, which sees ratios of
+    ``index_bands``."""
     features = feature_channels(depth) * 4
     # The encoder's first block holds a few copies of 32 channels at full depth. Afterwards the CNN's maps, what the
     # trees see and the transformer's tokens stand side by side: measured for 8 to 60 channels.
     encoder = depth * 32 * 4 * 3.5 + 3 * features
-    network = 4_300 + 240 * channels + 8 * diffusion
+    network = 4_300 + 240 * channels + 12 * index_count(index_bands)
     # Beside them: arrays of the depth; the bands of this tile and the next; probabilities, of the tile before too.
-    per_pixel = max(encoder, network) + 10 * depth * 4 + 2 * raw * 4 + 6 * classes * 4
-    side = int((memory_bytes / per_pixel) ** 0.5) - 2 * (HALO + MARGIN)
-    return max(32, min(512, side // 16 * 16))
+    beside = 10 * depth * 4 + 2 * raw * 4 + 6 * classes * 4 + 8 * diffusion
+
+    def needed(side: int) -> float:
+        around = side + 2 * (HALO + MARGIN)
+        return around**2 * beside + max(around**2 * encoder, min(around, AT_ONCE) ** 2 * network)
+
+    return next((side for side in range(512, 32, -16) if needed(side) <= memory_bytes), 32)
 
 
 def _seen(pixels: Tensor, patch: int) -> Tensor:

@@ -152,9 +152,12 @@ def test_tiles_grow_with_the_memory():
 def test_tiles_leave_room_for_all_that_a_pixel_takes():
     common = dict(raw=36, channels=36, diffusion=12, classes=13)
     side = tile_side(16, **common, memory_bytes=memory_bound(2688))
-    assert side == 336
-    for more in (dict(raw=600), dict(channels=60), dict(diffusion=2048), dict(classes=200)):
+    assert side == 368
+    for more in (dict(raw=600), dict(diffusion=2048), dict(classes=200)):
         assert tile_side(16, **{**common, **more}, memory_bytes=memory_bound(2688)) < side
+    small = tile_side(16, **common, memory_bytes=memory_bound(1024))
+    for more in (dict(channels=60), dict(index_bands=28)):  # for these parts of a tile take room, whatever its side
+        assert tile_side(16, **{**common, **more}, memory_bytes=memory_bound(1024)) < small
 
 
 def test_a_reader_knows_what_its_pixels_take(reader, scene):
@@ -165,5 +168,7 @@ def test_a_reader_knows_what_its_pixels_take(reader, scene):
     )
     for one, kept in ((narrow, 5), (all_of_it, 128)):
         depth = one.process.stack.depth
-        told = tile_side(depth, **sensors, diffusion=kept, classes=300, memory_bytes=room)
+        units = one.sensors["spectral"].units
+        bands = 0 if units is None else one.sensors["spectral"].channels
+        told = tile_side(depth, **sensors, diffusion=kept, classes=300, memory_bytes=room, index_bands=bands)
         assert one.tile_side(classes=300, memory_bytes=room) == told

@@ -28,7 +28,7 @@ from .transformer import GuidedTransformer
 from .trees import Trees
 
 EMBEDDING = 64
-_PIXELS_AT_ONCE = 128 * 128  # of an image on a CPU: of more the maps of all pixels fall out of its caches
+AT_ONCE = 128  # pixels a side of an image on a CPU: of more the maps of all pixels fall out of its caches
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class GroupNetwork(nn.Module):
         rows, cols = spectral.shape[1] - more, spectral.shape[2] - more
         classes = self.config.classes + int(disagreement)
         out = spectral.new_full((classes, rows, cols), torch.nan)
-        for down, across in blocks_of(rows, cols, max(rows, cols) ** 2 if spectral.is_cuda else _PIXELS_AT_ONCE):
+        for down, across in blocks_of(rows, cols, max(rows, cols) ** 2 if spectral.is_cuda else AT_ONCE**2):
             some = None if wanted is None else wanted[down, across]
             if some is not None and not bool(some.any()):
                 continue

@@ -200,7 +200,7 @@ def test_an_image_in_parts_is_classified_as_a_whole(monkeypatch, wanted):
     network, images = build(FULL), draw(FULL, 20, 26)
     wanted = None if wanted is None else wanted.expand(12, 18)
     whole = network.classify_image(*images, batch=16, wanted=wanted)
-    monkeypatch.setattr("bdgf_core.network.group._PIXELS_AT_ONCE", 40)
+    monkeypatch.setattr("bdgf_core.network.group.AT_ONCE", 7)
     parts = network.classify_image(*images, batch=16, wanted=wanted)
     there = torch.ones(12, 18, dtype=torch.bool) if wanted is None else wanted
     assert (parts - whole)[:, there].abs().max() <= 1e-6 and whole[:, there].isfinite().all()
