@@ -12,6 +12,7 @@ from bdgf_core.device import choose_device
 from bdgf_core.errors import BdgfError, Canceled
 from bdgf_core.fit import Consistency, FitConfig, fit_network, fit_networks, predict_members
 from bdgf_core.network.config import GroupConfig
+from bdgf_core.network.trees import Trees
 from bdgf_core.progress import Progress
 from bdgf_core.samples.patches import PatchSamples
 
@@ -137,3 +138,19 @@ def test_one_failure_stops_the_fits_beside_it():
     given.spectral[45:] = np.nan  # only the second run meets them
     with pytest.raises(BdgfError, match="diverged"):
         fit_two(given, replace(HOW, steps=200))
+
+
+@pytest.mark.parametrize("indices, copies", [(True, 1), (False, 3)])
+def test_trees_that_see_ratios_get_no_jittered_samples(monkeypatch, indices, copies):
+    grown, grow = [], Trees.grown
+    monkeypatch.setattr(Trees, "grown", lambda *seen, **how: grown.append(seen) or grow(*seen, **how))
+    config = replace(CONFIG, trees=3, landmarks=5, indices=indices)
+    given, how = samples(), replace(HOW, steps=1, jitter=0.05)
+    network, _ = fit_network(
+        config, given, np.arange(len(given)), how, seed=0, device=DEVICE, progress=Progress()
+    )  # fmt: skip
+    ((features, classes),) = grown
+    assert features.shape == (copies * len(given), config.tree_features)
+    assert (classes == np.tile(given.classes.numpy(), copies)).all()
+    plain = network.tree_features(given.spectral, given.second, given.diffusion).numpy()
+    assert np.allclose(features[: len(given)], plain, atol=1e-6)
