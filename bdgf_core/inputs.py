@@ -17,8 +17,7 @@ from .device import Device
 from .diffusion.features import extract_features, feature_channels, position_noise
 from .diffusion.forward import BandStack, ForwardProcess
 from .diffusion.unet import HALO, DenoisingUNet
-from .network.config import PATCH
-from .network.group import AT_ONCE
+from .network.config import AT_ONCE, PATCH
 from .network.indices import index_count
 from .raster.stack import RasterStack
 from .raster.window import Window, covering

@@ -192,7 +192,7 @@ def _train(config: TrainConfig, progress: Progress, ending: ExitStack, processes
             )  # fmt: skip
     assert samples.diffusion is not None
     units = pretrained.sensors["spectral"].units
-    build = partial(GroupNetwork, units=None if units is None else torch.from_numpy(units))
+    build = partial(GroupNetwork, units=units)
     network_config = network_form(
         preset,
         spectral=samples.spectral.shape[1],

@@ -97,13 +97,15 @@ def known_key(opened: OpenScene, protocol: Protocol, configuration: Configuratio
 def lacks(opened: OpenScene, configuration: Configuration) -> str:
     """What the scene would need for this configuration, or nothing."""
     second = "second" in opened.sources
-    there = {
-        "sar": second and opened.second_kind.startswith("sar"),
-        "second": second,
-        "few bands": len(opened.stack.bands["spectral"]) <= NETWORK_CHANNELS,
+    few = len(opened.stack.bands["spectral"]) <= NETWORK_CHANNELS
+    needs = {
+        "": (True, ""),
+        "sar": (second and opened.second_kind.startswith("sar"), "a SAR"),
+        "second": (second, "a second sensor"),
+        "few bands": (few, f"{NETWORK_CHANNELS} spectral bands at the most"),
     }
-    told = {"sar": "a SAR", "second": "a second sensor", "few bands": f"{NETWORK_CHANNELS} spectral bands at the most"}
-    return "" if there.get(configuration.needs, True) else told[configuration.needs]
+    there, told = needs[configuration.needs]
+    return "" if there else told
 
 
 def measure(
@@ -275,7 +277,7 @@ def _fit(
             opened.stack, pretrained.sensors, _UNLABELLED, rng=np.random.default_rng(seed), progress=progress.silent()
         )
     build = builder(
-        settings.build, config, unlabelled, units=None if units is None else torch.from_numpy(units), seed=seed,
+        settings.build, config, unlabelled, units=units, seed=seed,
         device=shop.device, progress=progress.silent(),
     )  # fmt: skip
     fitted = fit_networks(

@@ -16,6 +16,7 @@ from bdgf_core.progress import Progress
 from .shell import run_program
 
 FOREST = ("-classifier", "rf", "-classifier.rf.nbtrees", 200, "-classifier.rf.max", 25)
+_SECONDS = 3600
 
 
 def require_orfeo() -> None:
@@ -69,6 +70,6 @@ def _write(path: Path, names: list[str], features: NDArray[np.float32], classes:
 
 def run_orfeo(tool: str, *arguments: object, progress: Progress) -> None:
     """Raises :class:`BdgfError` with the tool's own words where it fails."""
-    out = run_program(f"otbcli_{tool}", *arguments, progress=progress, told="Orfeo ToolBox")
+    out = run_program(f"otbcli_{tool}", *arguments, progress=progress, told="Orfeo ToolBox", most_s=_SECONDS)
     if "(FATAL)" in out:  # some of its failures end with 0
         raise BdgfError(f"Orfeo ToolBox failed: {out[-400:]}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, Iterator, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from bdgf_core.errors import InputError
 from bdgf_core.network.config import PATCH
+from bdgf_core.network.indices import differences_of_pairs
 from bdgf_core.progress import Progress
 from bdgf_core.raster.labels import Labels
 from bdgf_core.raster.stack import RasterStack
@@ -86,12 +88,8 @@ def pixel_features(stack: RasterStack, labels: Labels, *, statistics: bool) -> F
 
 def with_indices(features: Features, spectral: int) -> Features:
     """(n, bands) and (a − b) / (|a| + |b|) of every pair of the first ``spectral`` bands (n, bands + pairs)."""
-    pairs = []
-    for i in range(spectral):
-        for j in range(i):
-            a, b = features[:, i].astype(np.float64), features[:, j].astype(np.float64)
-            pairs.append((a - b) / np.maximum(np.abs(a) + np.abs(b), 1e-12))
-    return np.column_stack([features, *pairs]).astype(np.float32)
+    pairs = differences_of_pairs(torch.from_numpy(features[:, :spectral]).double())
+    return np.concatenate([features, pairs.float().numpy()], 1)
 
 
 def _box_sum(x: NDArray[np.float64]) -> NDArray[np.float64]:

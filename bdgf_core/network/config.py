@@ -9,6 +9,7 @@ from .indices import index_count
 from .statistics import statistics_count
 
 PATCH = 9
+AT_ONCE = 128  # pixels a side of an image on a CPU: of more the maps of all pixels fall out of its caches
 _MOST_CHANNELS = 1_000_000
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Tuple, Union
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .cnn import GuidedCNN
-from .config import GroupConfig
+from .config import AT_ONCE, GroupConfig
 from .dropout import Dropout
 from .image_patches import Block, blocks_of, by_pixel, channels_last, patches_of
 from .indices import normalised_differences, shape_and_brightness
@@ -28,7 +30,6 @@ from .transformer import GuidedTransformer
 from .trees import Trees
 
 EMBEDDING = 64
-AT_ONCE = 128  # pixels a side of an image on a CPU: of more the maps of all pixels fall out of its caches
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,13 @@ class GroupNetwork(nn.Module):
 
     units: Tensor
 
-    def __init__(self, config: GroupConfig, units: Optional[Tensor] = None) -> None:
+    def __init__(self, config: GroupConfig, units: Optional[Union[Tensor, NDArray[np.float32]]] = None) -> None:
         super().__init__()
         self.config = config
         if config.index_bands:
-            self.register_buffer("units", torch.ones((2, config.spectral)) if units is None else units.clone())
+            self.register_buffer(
+                "units", torch.ones((2, config.spectral)) if units is None else torch.as_tensor(units).clone()
+            )
         c = config
 
         def guidance(wanted: bool) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .statistics import box_mean
+from .statistics import box_mean, inner
 
 _FLOOR = 0.05  # of a band's mean: less light than that has no shape
 _WINDOW = 3  # pixels a side
@@ -24,9 +24,12 @@ def index_count(bands: int) -> int:
 def normalised_differences(spectral: Tensor, units: Tensor, *, patch: int) -> Tensor:
     """(a − b) / (|a| + |b|) of every pair of bands, each the mean of 3×3 pixels, for every full patch: the form of the
     NDVI (Rouse et al. 1974). Channels (B, S, rows, cols), ``units`` (2, S) → (B, pairs, rows − P + 1, cols − P + 1)."""
-    margin = (patch - _WINDOW) // 2
-    inner = spectral[..., margin : spectral.shape[-2] - margin, margin : spectral.shape[-1] - margin].float()
-    values = band_values(box_mean(inner, _WINDOW), units[:, :, None, None])
+    near = inner(spectral, (patch - _WINDOW) // 2).float()
+    return differences_of_pairs(band_values(box_mean(near, _WINDOW), units[:, :, None, None]))
+
+
+def differences_of_pairs(values: Tensor) -> Tensor:
+    """(a − b) / (|a| + |b|) of every pair of values (n, S, …) → (n, pairs, …)."""
     size = values.abs().clamp_(min=_TINY)
     pairs = [
         (values[:, i : i + 1] - values[:, :i]).div_(size[:, i : i + 1] + size[:, :i]) for i in range(values.shape[1])

@@ -20,7 +20,7 @@ def patch_statistics(spectral: Tensor, second: Optional[Tensor], patch: int) -> 
     """Centre, mean and deviation of every full patch: (B, channels, rows, cols) → (B · patches, 3 · channels)."""
     x = _joined(spectral, second)
     mean, deviation = _moments(x, patch)
-    return as_rows([_inner(x, patch // 2), mean, _DEVIATION_SCALE * deviation])
+    return as_rows([inner(x, patch // 2), mean, _DEVIATION_SCALE * deviation])
 
 
 def window_statistics(
@@ -30,11 +30,11 @@ def window_statistics(
     deviation in 3×3, 5×5 and all pixels, but for windows of more than ``widest`` a side; of the diffusion features
     centre and mean. :func:`statistics_count` channels in all."""
     x = _joined(spectral, second)
-    found = [_inner(x, patch // 2)]
+    found = [inner(x, patch // 2)]
     for side in _windows(patch, widest):
-        found += _moments(_inner(x, (patch - side) // 2), side)
+        found += _moments(inner(x, (patch - side) // 2), side)
     if diffusion is not None:
-        found += [_inner(diffusion.float(), patch // 2), box_mean(diffusion.float(), patch)]
+        found += [inner(diffusion.float(), patch // 2), box_mean(diffusion.float(), patch)]
     return found
 
 
@@ -62,7 +62,8 @@ def _joined(spectral: Tensor, second: Optional[Tensor]) -> Tensor:
     return (spectral if second is None else torch.cat((spectral, second), 1)).float()
 
 
-def _inner(x: Tensor, margin: int) -> Tensor:
+def inner(x: Tensor, margin: int) -> Tensor:
+    """(…, rows, cols) without so many pixels on every side."""
     return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
 
 

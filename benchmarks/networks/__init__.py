@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable, Optional
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from bdgf_core.device import Device
 from bdgf_core.errors import InputError
@@ -38,7 +39,7 @@ def builder(
     config: GroupConfig,
     unlabelled: Optional[PatchSamples],
     *,
-    units: Optional[Tensor],
+    units: Optional[NDArray[np.float32]],
     seed: int,
     device: Device,
     progress: Progress,

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Optional
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bdgf_core.network.config import GroupConfig
@@ -34,7 +36,7 @@ class PixelSequenceEncoder(nn.Module):
         return out
 
 
-def with_pixel_tokens(config: GroupConfig, units: Optional[Tensor] = None) -> GroupNetwork:
+def with_pixel_tokens(config: GroupConfig, units: Optional[NDArray[np.float32]] = None) -> GroupNetwork:
     network = GroupNetwork(config, units)
     if config.mamba:
         how = {"embedding": EMBEDDING, "states": config.mamba_states, "expand": config.mamba_expand}
@@ -44,7 +46,7 @@ def with_pixel_tokens(config: GroupConfig, units: Optional[Tensor] = None) -> Gr
     return network
 
 
-def with_shared_tokenizers(config: GroupConfig, units: Optional[Tensor] = None) -> GroupNetwork:
+def with_shared_tokenizers(config: GroupConfig, units: Optional[NDArray[np.float32]] = None) -> GroupNetwork:
     """One W_att (Eq. 13) and one self-attention for all streams; their maps differ, as their channels do."""
     network = GroupNetwork(config, units)
     if config.transformer:

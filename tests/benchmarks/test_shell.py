@@ -42,3 +42,9 @@ def test_nor_what_that_program_has_started(tmp_path: Path) -> None:
         run_program("sh", "-c", script, progress=Progress(canceled=begun.exists), told="sleep")
     time.sleep(1.5)
     assert not later.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_program_that_never_ends_is_stopped() -> None:
+    with pytest.raises(BdgfError, match="sleep took more than 0.1 s"):
+        run_program("sh", "-c", "sleep 60", progress=Progress(), told="sleep", most_s=0.1)
