@@ -135,6 +135,24 @@ def find_configuration(name: str) -> Configuration:
     return Configuration(name, found.about, preset, found.changes, found.build, needs=found.needs)
 
 
+def about(name: str) -> str:
+    """What a configuration is, in words; nothing for one that is not known, as in a ledger of other days."""
+    try:
+        return find_configuration(name).about
+    except InputError:
+        return ""
+
+
+def suite_of(name: str) -> str:
+    """Where it stands among others: "presets", "rivals", or the suite of its variants."""
+    preset, *variants = name.split("+")
+    if not variants:
+        return "rivals" if name in RIVALS else "presets"
+    known = variants_of(preset) if preset in train.PRESETS else {}
+    found = [suite for variant in variants if variant in known for suite in known[variant].suites]
+    return next((suite for suite in found if suite != "screen"), "screen")
+
+
 def suite(name: str, preset: str) -> list[str]:
     """The names of a suite's configurations: a preset and those of its variants that belong to it."""
     if name == "rivals":

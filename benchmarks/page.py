@@ -8,13 +8,28 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from bdgf_core.files import write_whole
-from bdgf_core.report_page import Section, join, page, paragraph, table
+from bdgf_core.report_page import Section, heading, join, page, paragraph, table
 
+from .configurations import suite_of
 from .ledger import Entry
 from .protocols import Protocol
-from .tables import Runs, Table, blanked, by_class, in_short, label_counts, overview, sensors, uncertainty
+from .tables import (
+    Runs,
+    Table,
+    blanked,
+    by_accuracy,
+    by_class,
+    by_gain,
+    in_short,
+    label_counts,
+    overview,
+    plainer,
+    sensors,
+    uncertainty,
+)
 
 TITLE = "What was measured"
+_METHODS = ("presets", "rivals", "networks")
 _BASES = ("quick", "standard", "paper")  # what differences are taken from, the first that was run
 _ABOUT = (
     "Every figure here was computed from docs/results/ledger.jsonl by `python -m benchmarks page`; nothing stands here"
@@ -71,9 +86,10 @@ def page_groups(entries: Sequence[Entry]) -> list[Group]:
 
 def as_markdown(groups: Sequence[Group]) -> str:
     lines = [f"# {TITLE}", "", _ABOUT, ""]
-    for heading, tables in groups:
-        lines += [f"## {_plain(heading)}", ""]
+    for title, tables in groups:
+        lines += [f"## {_plain(title)}", ""]
         for found in tables:
+            lines += [f"### {_plain(found.title)}", ""] if found.title else []
             lines += [table_as_markdown(found), ""]
     if not groups:
         lines += ["Nothing was measured yet.", ""]
@@ -86,21 +102,44 @@ def table_as_markdown(found: Table) -> str:
 
 def as_html(groups: Sequence[Group]) -> str:
     sections = []
-    for heading, tables in groups:
+    for title, tables in groups:
         parts = []
         for found in tables:
             numbers = range(1, len(found.head))
             rows = [[cell.strip("`") for cell in row] for row in found.rows]
+            parts += [heading(found.title)] if found.title else []
             parts += [paragraph(found.caption), table(found.head, rows, numbers=numbers)]
-        sections.append(Section(heading, join(parts)))
+        sections.append(Section(title, join(parts)))
     if not groups:
         sections.append(Section("", paragraph("Nothing was measured yet.")))
     return page(TITLE, _ABOUT.replace("`", ""), sections)
 
 
 def _tables(runs: Runs) -> list[Table]:
-    found = [overview(runs, _base(runs)), by_class(runs), uncertainty(runs), blanked(runs)]
+    members: dict[str, list[str]] = defaultdict(list)
+    for name in by_accuracy(runs):
+        members[suite_of(name)].append(name)
+    methods = [name for name in by_accuracy(runs) if suite_of(name) in _METHODS]
+    experiments = sorted(members["table2"], key=lambda name: (name.count("+"), _experiment(name)))
+    base = _base(runs)
+    over = {} if base is None else {name: plainer(name, runs, base) for name in runs}
+    over |= {name: whole for name in experiments if (whole := re.sub(r"\+row\d+", "+row12", name)) in runs}
+    found = [
+        overview("Presets, rivals and re-implemented networks of others", methods, runs, over),
+        by_class(methods, runs),
+        uncertainty(members["presets"], runs),
+        overview("The experiments of Table 2", experiments, runs, over),
+        overview("Table 8, two diffusion models crossed with two classifiers", members["transfer"], runs, over),
+        overview("What each choice brings", by_gain(members["screen"], runs, over), runs, over),
+        blanked(runs),
+    ]
     return [item for item in found if item is not None]
+
+
+def _experiment(name: str) -> int:
+    """Its number in Table 2."""
+    found = re.search(r"\+row(\d+)", name)
+    return int(found[1]) if found else 0
 
 
 def _base(runs: Runs) -> Optional[str]:

@@ -10,6 +10,7 @@ import io
 from dataclasses import dataclass
 from typing import Callable, Iterable, Mapping, Optional, Sequence
 
+from .configurations import about
 from .ledger import Entry, pooled
 from .protocols import Protocol
 from .scenes import SCENES
@@ -23,18 +24,19 @@ DASH = "–"
 
 @dataclass(frozen=True)
 class Table:
-    """``caption`` says what it shows and how."""
+    """``caption`` says what it shows and how; ``title`` is its heading among others."""
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    title: str = ""
 
 
 def in_short(places: Mapping[str, tuple[str, Runs]]) -> Optional[Table]:
     """By place, a scene and a protocol: one configuration of its runs beside the rival of the best accuracy."""
     rows = []
     for place, (name, runs) in places.items():
-        rivals = [rival for rival, entries in _by_accuracy(runs) if entries[0].settings.get("rival")]
+        rivals = [rival for rival in by_accuracy(runs) if runs[rival][0].settings.get("rival")]
         for best in rivals[:1]:
             figures = (_spread(summary_of(runs[n], figure)) for n in (name, best) for _, figure in FIGURES)
             rows.append((place, *figures, best, *_gains(runs[name], runs[best])))
@@ -53,25 +55,32 @@ def in_short(places: Mapping[str, tuple[str, Runs]]) -> Optional[Table]:
     return Table(caption, head, tuple(rows)) if rows else None
 
 
-def overview(runs: Runs, base: Optional[str]) -> Table:
-    """Each configuration with its interval, and its differences from :func:`plainer` ones on the same folds and
-    seeds."""
-    gains = () if base is None else (*(f"{title} gained" for title in _PAIRED), "Over")
-    head = ("Configuration", *(name for name, _ in FIGURES), *gains, "Seeds", "Command")
+def overview(title: str, chosen: Iterable[str], runs: Runs, over: Mapping[str, str]) -> Optional[Table]:
+    """The ``chosen`` of the runs, in that order: what each is, its figures with their intervals, and its differences
+    from what ``over`` names for it, on the same folds and seeds."""
+    gains = (*(f"{name} gained" for name in _PAIRED), "Over") if over else ()
+    head = ("Configuration", "What it is", *(name for name, _ in FIGURES), *gains, "Seeds", "Command")
     rows = []
-    for name, entries in _by_accuracy(runs):
-        row = [name, *(_spread(summary_of(entries, figure)) for _, figure in FIGURES)]
-        if base is not None:
-            other = plainer(name, runs, base)
+    for name in chosen:
+        entries, other = runs[name], over.get(name, name)
+        row = [name, about(name), *(_spread(summary_of(entries, figure)) for _, figure in FIGURES)]
+        if over:
             row += [DASH] * len(gains) if other == name else [*_gains(entries, runs[other]), other]
         rows.append((*row, seeds_text(entries), f"`{command(entries)}`"))
     caption = "Means over seeds in %, ± half the 95 % interval by the t distribution."
-    if base is not None:
-        caption += (
-            f" What a configuration gains over that with fewer variants, or else over {base}, is paired by fold and"
-            " seed; * where its interval excludes 0."
-        )
-    return Table(caption, head, tuple(rows))
+    if over:
+        caption += " What one gains over another is paired by fold and seed, * where its interval excludes 0."
+    return Table(caption, head, tuple(rows), title) if rows else None
+
+
+def by_gain(names: Iterable[str], runs: Runs, over: Mapping[str, str]) -> list[str]:
+    """Those of fewest variants first, of these the one that gained most."""
+
+    def place(name: str) -> tuple[int, float]:
+        gain = paired(runs[name], runs[over[name]]) if name in over else None
+        return name.count("+"), float("inf") if gain is None else -gain.mean
+
+    return sorted(names, key=place)
 
 
 def plainer(name: str, runs: Runs, base: str) -> str:
@@ -86,29 +95,27 @@ def plainer(name: str, runs: Runs, base: str) -> str:
     return max(some)[-1] if some else base
 
 
-def by_class(runs: Runs) -> Table:
-    """Tables 3 to 7 of the paper: classes down, configurations across, their producer's accuracies."""
-    ordered = _by_accuracy(runs)
-    classes = ordered[0][1][0].classes
+def by_class(chosen: Sequence[str], runs: Runs) -> Optional[Table]:
+    """Tables 3 to 6 of the paper: classes down, configurations across, their producer's accuracies."""
+    if not chosen:
+        return None
     rows = []
-    for number, name in enumerate(classes):
+    for number, name in enumerate(runs[chosen[0]][0].classes):
         cells = []
-        for _, entries in ordered:
-            values = [entry.accuracy.producers[number] for entry in entries]
+        for configuration in chosen:
+            values = [entry.accuracy.producers[number] for entry in runs[configuration]]
             known = [value for value in values if value is not None]
             cells.append(percent(Summary.of(known).mean) if known else DASH)
         rows.append((name, *cells))
     for title, figure in FIGURES:
-        rows.append((title, *(percent(mean_of(entries, figure)) for _, entries in ordered)))
-    caption = "Producer's accuracy by class in %, means over seeds."
-    return Table(caption, ("Class", *(name for name, _ in ordered)), tuple(rows))
+        rows.append((title, *(percent(mean_of(runs[configuration], figure)) for configuration in chosen)))
+    caption = "Producer's accuracy in %, means over seeds."
+    return Table(caption, ("Class", *chosen), tuple(rows), "By class")
 
 
-def uncertainty(runs: Runs) -> Optional[Table]:
+def uncertainty(chosen: Iterable[str], runs: Runs) -> Optional[Table]:
     """Table 7 of the paper, for what was run more than once."""
-    several = [(name, entries) for name, entries in _by_accuracy(runs) if len(entries) > 1]
-    if not several:
-        return None
+    several = [name for name in chosen if len(runs[name]) > 1]
     measures: tuple[tuple[str, Callable[[Summary], str]], ...] = (
         ("Mean (%)", lambda s: percent(s.mean)),
         ("Std (%)", lambda s: percent(s.std)),
@@ -116,19 +123,18 @@ def uncertainty(runs: Runs) -> Optional[Table]:
         ("95 % CI (%)", lambda s: "±" + percent(s.interval)),
         ("NSI", lambda s: DASH if s.nsi is None else f"{s.nsi:.4f}"),
     )
-    rows = []
-    for name, entries in several:
-        for title, show in measures:
-            found = [summary_of(entries, figure) for _, figure in FIGURES]
-            rows.append((name, title, *(DASH if s is None else show(s) for s in found), str(len(entries))))
-    head = ("Configuration", "Measure", *(name for name, _ in FIGURES), "Seeds")
-    return Table("Spread over seeds: NSI is standard deviation over mean, CV the same in %.", head, tuple(rows))
+    found = [summary_of(runs[name], figure) for name in several for _, figure in FIGURES]
+    rows = tuple((title, *(DASH if s is None else show(s) for s in found)) for title, show in measures)
+    head = ("Measure", *(f"{name}, {title}" for name in several for title, _ in FIGURES))
+    caption = "NSI is standard deviation over mean, CV the same in %."
+    return Table(caption, head, rows, "Spread over seeds") if several else None
 
 
 def blanked(runs: Runs) -> Optional[Table]:
     """How much a configuration leans on each sensor: its accuracy with that one hidden."""
     rows = []
-    for name, entries in _by_accuracy(runs):
+    for name in by_accuracy(runs):
+        entries = runs[name]
         for sensor in sorted({sensor for entry in entries for sensor in entry.blanked}):
             hidden = [entry for entry in entries if sensor in entry.blanked]
             kept = [pooled(entry.blanked[sensor]) for entry in hidden]
@@ -139,7 +145,8 @@ def blanked(runs: Runs) -> Optional[Table]:
                 cells.append(_spread(Summary.of(values) if values else None))
             rows.append((name, sensor, *cells, _spread(Summary.of(lost)), seeds_text(hidden)))
     head = ("Configuration", "Hidden sensor", *(name for name, _ in FIGURES), "OA lost", "Seeds")
-    return Table("Accuracy with one sensor hidden from the trained model, in %.", head, tuple(rows)) if rows else None
+    caption = "Accuracy with one sensor hidden from the trained model, in %."
+    return Table(caption, head, tuple(rows), "How much it leans on each sensor") if rows else None
 
 
 def label_counts(by_protocol: Mapping[str, Runs]) -> Optional[Table]:
@@ -162,7 +169,8 @@ def sensors(by_scene: Mapping[str, Runs]) -> Optional[Table]:
     shown = {"both": "", "spectral": "/spectral", "second": "/second"}
     scene = min(by_scene, key=len)
     rows = []
-    for name, both in _by_accuracy(by_scene[scene]):
+    for name in by_accuracy(by_scene[scene]):
+        both = by_scene[scene][name]
         for title, suffix in shown.items():
             entries = by_scene.get(scene + suffix, {}).get(name)
             if not entries or not any(by_scene.get(scene + end, {}).get(name) for end in shown.values() if end):
@@ -246,9 +254,9 @@ def percent(value: Optional[float]) -> str:
     return DASH if value is None else f"{100 * value:.2f}"
 
 
-def _by_accuracy(runs: Runs) -> list[tuple[str, Sequence[Entry]]]:
+def by_accuracy(runs: Runs) -> list[str]:
     """The best first."""
-    return sorted(runs.items(), key=lambda item: -(mean_of(item[1], "overall") or 0.0))
+    return sorted(runs, key=lambda name: -(mean_of(runs[name], "overall") or 0.0))
 
 
 def _spread(found: Optional[Summary]) -> str:
