@@ -123,7 +123,9 @@ def _tables(runs: Runs) -> list[Table]:
     experiments = sorted(members["table2"], key=lambda name: (name.count("+"), _experiment(name)))
     base = _base(runs)
     over = {} if base is None else {name: plainer(name, runs, base) for name in runs}
-    over |= {name: whole for name in experiments if (whole := re.sub(r"\+row\d+", "+row12", name)) in runs}
+    yardsticks = {r"\+row\d+": "+row12", r"\+(masking|concatenate)-": "+masking-"}  # all parts; the paper's diffusion
+    for part, whole in yardsticks.items():
+        over |= {name: other for name in runs if (other := re.sub(part, whole, name)) in runs and other != name}
     found = [
         overview("Presets, rivals and re-implemented networks of others", methods, runs, over),
         by_class(methods, runs),
