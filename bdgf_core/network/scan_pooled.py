@@ -90,7 +90,8 @@ def _chunk(operands: Operands, part: slice) -> Operands:
 
 def _by_time(x: Tensor, dtype: torch.dtype) -> Tensor:
     """(b, L, ·) → (L, b, ·), dense."""
-    return x.transpose(0, 1).to(dtype, memory_format=torch.contiguous_format)
+    first = x.transpose(0, 1)
+    return torch.empty(first.shape, dtype=dtype, device=x.device).copy_(first)
 
 
 def _chunk_gradients(x: Operands, grad: Tensor, softplus: bool) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from bdgf_core.network.scan import selective_scan
-from bdgf_core.network.scan_pooled import pooled_scan
+from bdgf_core.network.scan_pooled import _by_time, pooled_scan
 from bdgf_core.network.scan_sequential import Operands
 
 LENGTHS = (1, 3, 16, 81, 244)
@@ -131,3 +131,9 @@ def test_refuses_what_does_not_fit():
         selective_scan(**x, backend="fast")
     with pytest.raises(ValueError, match=r"needs B of shape \(3, 16, 5\)"):
         selective_scan(**{**x, "B": x["B"][:, :, :4]})
+
+
+@pytest.mark.parametrize("dtype", (torch.float32, torch.bfloat16))
+def test_a_chunk_is_laid_out_by_time(dtype):
+    found = _by_time(torch.randn(4, 5, 6).to(dtype), torch.float32)  # strided operands would halve the speed
+    assert found.shape == (5, 4, 6) and found.is_contiguous() and found.dtype == torch.float32
