@@ -81,10 +81,12 @@ class _PooledScan(torch.autograd.Function):
 
 
 def _chunk(operands: Operands, part: slice) -> Operands:
-    """The samples of a chunk, time first, dense and of A's type: u, delta, z (L, b, D), B, C (L, b, N)."""
+    """The samples of a chunk, time first and of A's type: delta, u, z (L, b, D), B, C (L, b, N). What every step reads
+    is dense; u and z, which whole operations read, are copied for their type alone."""
     dtype = operands.A.dtype
-    u, delta, B, C = (_by_time(x[part], dtype) for x in (operands.u, operands.delta, operands.B, operands.C))
-    z = None if operands.z is None else _by_time(operands.z[part], dtype)
+    delta, B, C = (_by_time(x[part], dtype) for x in (operands.delta, operands.B, operands.C))
+    u = operands.u[part].transpose(0, 1).to(dtype)
+    z = None if operands.z is None else operands.z[part].transpose(0, 1).to(dtype)
     return operands._replace(u=u, delta=delta, B=B, C=C, z=z)
 
 
