@@ -25,7 +25,7 @@ from torch.autograd.function import once_differentiable
 from bdgf_core.network.scan_sequential import Operands
 from bdgf_core.network.threads import side_by_side
 
-CHUNK = 2**17  # elements of h in a chunk: large enough to hide Python, small enough for the caches
+CHUNK = 2**18  # elements of h in a chunk: large enough that threads seldom wait for Python, small enough for the caches
 KEPT = 2**22  # elements of h that the backward pass keeps for a chunk's whole sequence: a second bound, 16 MiB a thread
 
 
@@ -72,7 +72,7 @@ class _PooledScan(torch.autograd.Function):
                 out[part] = grads[name].transpose(0, 1)
             shares[part.start] = [grads[name] for name in shared]
 
-        size = min(CHUNK, max(KEPT // grad_result.shape[1], CHUNK // 4)) // operands.A.numel()
+        size = min(CHUNK, max(KEPT // grad_result.shape[1], CHUNK // 8)) // operands.A.numel()
         _each_chunk(work, operands.u, ctx.chunk or size)
         in_order = [shares[start] for start in sorted(shares)]  # so that the threads' order cannot reach the sums
         totals = (torch.stack(parts).sum(0) for parts in zip(*in_order))
