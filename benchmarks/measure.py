@@ -111,9 +111,10 @@ def lacks(opened: OpenScene, configuration: Configuration) -> str:
 def measure(
     opened: OpenScene, protocol: Protocol, configuration: Configuration, seed: int, shop: Workshop, progress: Progress
 ) -> Entry:
-    """Raises :class:`InputError` where the scene does not allow it."""
-    gap = PATCH if configuration.rival else configuration.settings().network.patch
-    folds = protocol.folds(opened.labels, opened.apart, gap=gap, seed=seed)
+    """On folds with the gap of the product's patches for everyone, so that all are judged on the same pixels: variants
+    with larger patches see a little across it, in their favour. Raises :class:`InputError` where the scene does not
+    allow it."""
+    folds = protocol.folds(opened.labels, opened.apart, gap=PATCH, seed=seed)
     for note in folds.notes:
         progress.message(fold_sentence(note))
     began = time.monotonic()
