@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -51,7 +53,7 @@ def write_page(entries: Sequence[Entry], markdown: Path, html: Optional[Path] = 
 def page_groups(entries: Sequence[Entry]) -> list[Group]:
     """A heading with its tables for each scene and protocol."""
     scenes: dict[str, dict[str, dict[str, list[Entry]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for entry in newest(entries):
+    for entry in by_every_name(newest(entries)):
         scenes[entry.scene][entry.protocol][entry.configuration].append(entry)
     groups: list[Group] = []
     places = {
@@ -159,6 +161,18 @@ def newest(entries: Sequence[Entry]) -> list[Entry]:
         found.pop(key, None)
         found[key] = entry
     return list(found.values())
+
+
+def by_every_name(entries: Sequence[Entry]) -> list[Entry]:
+    """What is the same under two names, as the last row of Table 2 and a cross of Table 8, is run once: here each name
+    has all seeds."""
+    names: dict[str, set[str]] = defaultdict(set)
+    settings = [json.dumps([entry.scene, entry.protocol, entry.settings], sort_keys=True) for entry in entries]
+    for entry, told in zip(entries, settings):
+        names[told].add(entry.configuration)
+    return [
+        replace(entry, configuration=name) for entry, told in zip(entries, settings) for name in sorted(names[told])
+    ]
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -14,4 +14,6 @@ def make_entry(**changes: Any) -> Entry:
         seed=0, classes=["Water", "Land"], folds=[[[8, 2], [1, 9]], [[7, 3], [0, 10]]], blanked={}, seconds=1.0,
         pretraining={}, commit="abc", machine="2 cores",
     )  # fmt: skip
-    return Entry(**{**fields, **changes})
+    fields.update(changes)
+    fields["settings"] = fields["settings"] or {"of": fields["configuration"]}  # another name, other settings
+    return Entry(**fields)

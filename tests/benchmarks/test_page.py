@@ -108,6 +108,15 @@ def test_the_newest_settings_count() -> None:
     assert "quick as it is | 85.00 |" in text and "quick as it is | 95.00" not in text
 
 
+def test_what_has_two_names_is_told_under_both() -> None:
+    entries = [
+        make_entry(configuration=name, settings={"all": 1}, seed=s) for s, name in enumerate(("quick+a", "quick+b"))
+    ]
+    text = as_markdown(page_groups([make_entry(settings={"all": 0}), *entries]))
+    for name in ("quick+a", "quick+b"):
+        assert f"--configuration {name} --seeds 0-1`" in text
+
+
 def test_figures_of_other_data_are_left_out() -> None:
     old = make_entry(
         scene_identity="old", configuration="forest", classes=["Water", "Land", "Ice"], folds=[[[1] * 3] * 3]
