@@ -118,10 +118,11 @@ def as_html(groups: Sequence[Group]) -> str:
 
 
 def _tables(runs: Runs) -> list[Table]:
+    ordered = by_accuracy(runs)
     members: dict[str, list[str]] = defaultdict(list)
-    for name in by_accuracy(runs):
+    for name in ordered:
         members[suite_of(name)].append(name)
-    methods = [name for name in by_accuracy(runs) if suite_of(name) in _METHODS]
+    methods = [name for name in ordered if suite_of(name) in _METHODS]
     experiments = sorted(members["table2"], key=lambda name: (name.count("+"), _experiment(name)))
     base = _base(runs)
     over = {} if base is None else {name: plainer(name, runs, base) for name in runs}
@@ -170,9 +171,12 @@ def by_every_name(entries: Sequence[Entry]) -> list[Entry]:
     settings = [json.dumps([entry.scene, entry.protocol, entry.settings], sort_keys=True) for entry in entries]
     for entry, told in zip(entries, settings):
         names[told].add(entry.configuration)
-    return [
-        replace(entry, configuration=name) for entry, told in zip(entries, settings) for name in sorted(names[told])
-    ]
+    found = {
+        (entry.scene, entry.protocol, name, entry.seed): replace(entry, configuration=name)
+        for entry, told in zip(entries, settings)
+        for name in sorted(names[told])
+    }  # a seed that was run by both names counts once
+    return list(found.values())
 
 
 def _row(cells: Sequence[str]) -> str:
